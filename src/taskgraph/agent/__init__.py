@@ -1,0 +1,1 @@
+"""The agent: its prompts, its one tool, and the loop that drives it."""

@@ -1,0 +1,1 @@
+"""The boundary to language models: messages, the protocol, and its implementations."""

@@ -1,0 +1,115 @@
+"""The import rows of DESIGN section 6: a module imports only from a smaller row."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
+ROWS: tuple[tuple[str, ...], ...] = (
+    ("errors", "scheduler"),
+    ("spec", "graph", "database", "llm.messages"),
+    ("sql", "settings", "events", "llm.model", "namespace"),
+    ("loader", "catalog", "plan", "ingest", "guard", "trace", "agent.prompts", "llm"),
+    ("validate", "materialise", "export", "agent", "report"),
+    ("nodes",),
+    ("runner",),
+    ("cli", "__init__"),
+    ("__main__",),
+)
+
+
+def _row(module: str) -> int:
+    """The row of a module, or of the nearest package above it that has one."""
+    parts = module.split(".")
+    for length in range(len(parts), 0, -1):
+        name = ".".join(parts[:length])
+        for number, row in enumerate(ROWS):
+            if name in row:
+                return number
+    raise AssertionError(f"module {module!r} stands in no row: give it one")
+
+
+def _module(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def _imported(path: Path) -> set[str]:
+    """Our own modules that a file imports at run time."""
+    tree = ast.parse(path.read_text())
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+        elif isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+    ours = {name.removeprefix("taskgraph.") for name in found if name.startswith("taskgraph.")}
+    return ours | ({"__init__"} if "taskgraph" in found else set())
+
+
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=[_module(path) for path in MODULES])
+def test_module_imports_only_from_smaller_rows(path: Path) -> None:
+    module = _module(path)
+    family = module.split(".")[0]
+    wrong = {
+        other
+        for other in _imported(path)
+        if other.split(".")[0] != family and _row(other) >= _row(module)
+    }
+    assert not wrong, f"{module} (row {_row(module)}) imports {wrong}"
+
+
+def test_no_import_cycle() -> None:
+    edges = {_module(path): _imported(path) for path in MODULES}
+    visiting: list[str] = []
+    done: set[str] = set()
+
+    def visit(module: str) -> None:
+        assert module not in visiting, f"cycle: {' -> '.join([*visiting, module])}"
+        if module in done:
+            return
+        visiting.append(module)
+        for other in edges.get(module, set()):
+            visit(other)
+        done.add(visiting.pop())
+
+    for module in edges:
+        visit(module)
+
+
+FOREIGN = {
+    "duckdb": {"database", "sql", "ingest"},
+    "httpx": {"llm.openrouter"},
+    "click": {"cli"},
+    "rich": {"cli"},
+}
+
+
+@pytest.mark.parametrize("library", FOREIGN)
+def test_foreign_library_has_one_home(library: str) -> None:
+    homes = FOREIGN[library]
+    users = {
+        _module(path)
+        for path in MODULES
+        if any(
+            alias == library or alias.startswith(f"{library}.")
+            for node in ast.walk(ast.parse(path.read_text()))
+            for alias in (
+                [node.module or ""]
+                if isinstance(node, ast.ImportFrom)
+                else [one.name for one in node.names]
+                if isinstance(node, ast.Import)
+                else []
+            )
+        )
+    }
+    strangers = {
+        user for user in users if not any(user == h or user.startswith(f"{h}.") for h in homes)
+    }
+    assert not strangers
