@@ -45,6 +45,9 @@ class AssistantMessage:
     reasoning_details: str | None = None
     """JSON text of `reasoning_details` exactly as received; None where the field was absent.
     It goes back byte for byte: providers sign it."""
+    said_by: str | None = field(default=None, compare=False)
+    """The model that was asked for this message; None where nobody noted it. Reasoning goes back
+    only to the model that it came from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,24 @@ class ModelRequest:
     max_tokens: int = 16_000
     """Completion tokens allowed for this call, reasoning included."""
     reasoning_effort: Literal["low", "medium", "high"] = "low"
+    node: str = ""
+    """The node for which the model is asked; empty where there is none."""
+
+    @property
+    def asker(self) -> str:
+        """The node, or where it was not told the session's last part: the same in every run."""
+        return self.node or self.session.rpartition("/")[2]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedAttempt:
+    """One try of a model call that gave no answer."""
+
+    reason: str
+    """Class of the failure, such as `network` or `server`."""
+    message: str
+    wait_s: float
+    """Seconds waited before the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +157,10 @@ class ModelResponse:
     """How many tries the answer took, the accepted one included."""
     warnings: tuple[str, ...] = field(default=())
     """What a person should know of this answer, such as a cost that is unknown."""
+    cost_source: Literal["server", "table", "none"] = "none"
+    """Who told the cost: the server's answer, our price table, or nobody."""
+    failed_attempts: tuple[FailedAttempt, ...] = ()
+    """The tries before the accepted one, in order."""
 
 
 def _added(one: float | None, other: float | None) -> float | None:

@@ -1,0 +1,201 @@
+"""A model request as bytes: the same request is always the same bytes.
+
+Providers bill a prefix they have seen before at a fraction of its price, so that a conversation's
+body must only ever grow at its end: keys are sorted, and the messages come last. Source of the
+fields and of what each server bears: OpenRouter's API reference, August 2026.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NoReturn, TypeAlias, cast
+
+from taskgraph.llm.messages import (
+    AssistantMessage,
+    Message,
+    ModelRequest,
+    SystemMessage,
+    Tool,
+    ToolCall,
+    ToolMessage,
+    UserMessage,
+)
+
+Dialect: TypeAlias = Literal["openrouter", "openai"]
+"""`openai` is the plain chat-completions API, as local servers speak it: no field of OpenRouter's
+own, string content only, no reasoning sent back."""
+
+HASH_VERSION = 1
+"""Raise it when `fingerprint` would give another hash for the same request."""
+
+BYTES_PER_TOKEN = 3.5
+SESSION_CHARACTERS = 256
+_SURROGATES = re.compile("[\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """Hashes over a request, without what identifies the session, its server or its reasoning."""
+
+    sha256: str
+    """Over everything that follows, the model and its parameters."""
+    messages: tuple[str, ...]
+    """One short hash per message, in order."""
+    tools: str
+
+
+def encode(
+    request: ModelRequest, dialect: Dialect, ignored_providers: tuple[str, ...] = ()
+) -> bytes:
+    """Returns the body of a chat-completions request.
+
+    Args:
+        request: what is asked.
+        dialect: which fields the server understands.
+        ignored_providers: providers behind OpenRouter that must not answer this time.
+    """
+    head = _parameters(request)
+    if dialect == "openrouter":
+        head |= _openrouter_only(request, ignored_providers)
+    messages = ",".join(
+        _message_text(message, request.model, dialect) for message in request.messages
+    )
+    # Joined by hand: `reasoning_details` is signed text and must not pass through a parser.
+    text = f'{canonical(head)[:-1]},"messages":[{messages}]}}'
+    return without_surrogates(text).encode()
+
+
+def fingerprint(request: ModelRequest) -> Fingerprint:
+    """Returns the hashes by which a recorded answer is found again.
+
+    Reasoning is left out: it is the model's own and no part of what is asked, so that a recording
+    need not keep it.
+    """
+    messages = tuple(_digest(canonical(_message_json(message))) for message in request.messages)
+    tools = _digest(canonical(_tools_json(request.tools)))
+    whole = canonical([HASH_VERSION, _parameters(request), list(messages)])
+    return Fingerprint(hashlib.sha256(_utf8(whole)).hexdigest(), messages, tools)
+
+
+def estimate_tokens(request: ModelRequest) -> int:
+    """Returns about how many prompt tokens a request has; rather too many than too few."""
+    texts = [canonical(_message_json(message)) for message in request.messages]
+    texts.append(canonical(_tools_json(request.tools)))
+    return round(sum(len(_utf8(text)) for text in texts) / BYTES_PER_TOKEN)
+
+
+def canonical(value: object) -> str:
+    """Returns JSON text with sorted keys and no white space."""
+    return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def canonical_arguments(arguments: str) -> str:
+    """Returns a tool call's arguments as canonical JSON, `{}` where they are not a JSON object.
+
+    Malformed arguments in the history make servers refuse every later request of a conversation.
+    """
+    try:
+        value: object = json.loads(arguments, strict=False, parse_constant=_refuse_constant)
+        return canonical(cast("object", value)) if isinstance(value, dict) else "{}"
+    except (ValueError, RecursionError):
+        return "{}"
+
+
+def without_surrogates(text: str) -> str:
+    """Returns the text with lone surrogates, which UTF-8 cannot hold, replaced by U+FFFD."""
+    return _SURROGATES.sub("\ufffd", text)
+
+
+def _parameters(request: ModelRequest) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"model": request.model, "max_tokens": request.max_tokens}
+    if request.tools:
+        parameters["tools"] = _tools_json(request.tools)
+        parameters["tool_choice"] = request.tool_choice
+        # llama.cpp allows one call per answer unless told otherwise.
+        parameters["parallel_tool_calls"] = True
+    return parameters
+
+
+def _openrouter_only(request: ModelRequest, ignored_providers: tuple[str, ...]) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "reasoning": {"effort": request.reasoning_effort},
+        "session_id": request.session[:SESSION_CHARACTERS],
+        # Small models would otherwise have their prompt cut silently, in ways that no run repeats.
+        "plugins": [{"id": "context-compression", "enabled": False}],
+    }
+    if request.model.startswith(("anthropic/", "~anthropic/")):
+        fields["cache_control"] = {"type": "ephemeral"}
+    if ignored_providers:
+        fields["provider"] = {"ignore": list(ignored_providers)}
+    return fields
+
+
+def _tools_json(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "function",
+            "function": {
+                "name": tool.name,
+                "description": tool.description,
+                "parameters": tool.parameters,
+            },
+        }
+        for tool in tools
+    ]
+
+
+def _message_text(message: Message, model: str, dialect: Dialect) -> str:
+    text = canonical(_message_json(message))
+    if dialect == "openai" or not isinstance(message, AssistantMessage):
+        return text
+    if message.said_by not in (None, model):
+        return text
+    if message.reasoning_details is not None:
+        return f'{text[:-1]},"reasoning_details":{message.reasoning_details}}}'
+    if message.reasoning:
+        return f'{text[:-1]},"reasoning":{canonical(message.reasoning)}}}'
+    return text
+
+
+def _message_json(message: Message) -> Mapping[str, Any]:
+    match message:
+        case SystemMessage(content):
+            return {"role": "system", "content": content}
+        case UserMessage(content):
+            return {"role": "user", "content": content}
+        case ToolMessage(call_id, content):
+            return {"role": "tool", "tool_call_id": call_id, "content": content}
+        case AssistantMessage(content, calls):
+            return _assistant_json(content, calls)
+
+
+def _assistant_json(content: str | None, calls: tuple[ToolCall, ...]) -> dict[str, Any]:
+    if not calls:
+        return {"role": "assistant", "content": content or ""}
+    # Bedrock refuses "" beside calls.
+    return {
+        "role": "assistant",
+        "content": content or None,
+        "tool_calls": [_call_json(call) for call in calls],
+    }
+
+
+def _call_json(call: ToolCall) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": canonical_arguments(call.arguments)}
+    return {"id": call.id, "type": "function", "function": function}
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(_utf8(text)).hexdigest()[:16]
+
+
+def _utf8(text: str) -> bytes:
+    return without_surrogates(text).encode()
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")
