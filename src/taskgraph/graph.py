@@ -116,8 +116,8 @@ def _reachable(start: str, edges: Mapping[str, tuple[str, ...]]) -> tuple[str, .
     found: dict[str, None] = {}
     frontier = [start]
     while frontier:
-        frontier = [
-            name for at in frontier for name in edges[at] if name not in found and name != start
-        ]
+        # A name met twice in one step must go on once: paths grow exponentially, names do not.
+        reached = dict.fromkeys(other for name in frontier for other in edges[name])
+        frontier = [name for name in reached if name not in found]
         found.update(dict.fromkeys(frontier))
     return tuple(found)
