@@ -1,7 +1,7 @@
 """Runs a graph of names through an async function, each as soon as its own dependencies passed.
 
 Knows no SQL, no model and no database. Holds the program's one isolation boundary: whatever
-`execute` raises ends that name only.
+`execute` raises ends that name only; a `KeyboardInterrupt` and the caller's own cancellation pass.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ class Passed:
 class Raised:
     """`execute` raised; the name's descendants are blocked."""
 
-    error: Exception
+    error: BaseException
+    """Seldom no `Exception`: a `sys.exit()` in a spec's code, a panic in a native library."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,14 @@ class _Schedule:
     def _release_dependents(self, name: str) -> None:
         for dependent in self.dependents[name]:
             self.waiting_for[dependent] -= 1
-            if self.waiting_for[dependent] == 0 and dependent not in self.endings:
+            if self.waiting_for[dependent] == 0:
                 self.ready.append(dependent)
 
     def _block_descendants(self, name: str) -> None:
-        # A stack, not recursion: a chain of 10,000 names is a legal graph.
-        blocked = list(self.dependents[name])
+        # A queue, not recursion: a chain of 10,000 names is a legal graph.
+        blocked = deque(self.dependents[name])
         while blocked:
-            descendant = blocked.pop()
+            descendant = blocked.popleft()
             if descendant not in self.endings:
                 self.endings[descendant] = Blocked(by=name)
                 self.ended(descendant, self.endings[descendant])
@@ -96,7 +97,7 @@ async def run_graph(
         execute: does the work of one name. Returning means passed; raising means not passed.
         limit: how many names may run at once, at least 1.
         ended: told of each ending, in the order in which they happen.
-        may_start: asked before each start; once it says no, names that have not started never do.
+        may_start: asked before each start; while it says no, nothing starts.
 
     Returns:
         How each name ended, in the order in which they ended.
@@ -107,10 +108,12 @@ async def run_graph(
     schedule = _schedule(dependencies, ended)
     running: dict[asyncio.Task[Ending], str] = {}
     try:
-        while (schedule.ready and may_start()) or running:
+        while True:
             while schedule.ready and len(running) < limit and may_start():
                 name = schedule.ready.popleft()
                 running[asyncio.create_task(_attempt(execute, name), name=name)] = name
+            if not running:
+                break
             done, _ = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
             # `done` is a set: settle in the order of starting, so that a run can be repeated.
             for task in [task for task in running if task in done]:
@@ -140,9 +143,18 @@ def _schedule(dependencies: Mapping[str, Collection[str]], ended: Ended) -> _Sch
 async def _attempt(execute: Execute, name: str) -> Ending:
     try:
         await execute(name)
-    except Exception as error:  # noqa: BLE001 - the program's one isolation boundary
+    except BaseException as error:
+        # The program's one isolation boundary. `Exception` alone would let a `sys.exit()` in a
+        # spec's code, a panic in a native library, or a cancelled future of its own end the run.
+        if isinstance(error, KeyboardInterrupt) or _is_cancelled_by_us(error):
+            raise
         return Raised(error)
     return Passed()
+
+
+def _is_cancelled_by_us(error: BaseException) -> bool:
+    task = asyncio.current_task()
+    return isinstance(error, asyncio.CancelledError) and bool(task and task.cancelling())
 
 
 async def _cancel(running: Mapping[asyncio.Task[Ending], str]) -> None:
