@@ -13,6 +13,7 @@
     │   │   ├── QueryFailed       DuckDB said no
     │   │   ├── QueryTimeout      it took too long and was interrupted
     │   │   └── QueryStuck        it took too long and could not be interrupted
+    │   ├── ChecksFailed          the node's outputs are missing, or its checks say `fail`
     │   ├── AgentFailed           the agent ended without an accepted result
     │   └── ModelError            the model's side failed for this node for good
     │       ├── ModelUnreachable  the network or the server failed at every attempt
@@ -123,6 +124,10 @@ class QueryTimeout(StatementError):
 
 class QueryStuck(StatementError):
     """It took too long and could not be interrupted: its connection is lost."""
+
+
+class ChecksFailed(NodeError):
+    """The node's outputs are missing, or its checks say `fail`; the findings are on record."""
 
 
 class AgentFailed(NodeError):

@@ -15,6 +15,7 @@ from taskgraph.llm.messages import NOTHING_USED, Message, ModelRequest, ModelRes
 from taskgraph.spec import Kind
 
 Status: TypeAlias = Literal["passed", "failed", "skipped", "reused", "cancelled", "stopped"]
+RunStatus: TypeAlias = Literal["passed", "failed", "stopped", "interrupted"]
 CheckStatus: TypeAlias = Literal["pass", "warn", "fail"]
 StatementSource: TypeAlias = Literal[
     "agent", "sql_node", "node_validation", "ingest", "materialise", "export"
@@ -109,6 +110,8 @@ class StatementRun:
     """What the asker was told, where it was told something."""
     error: str | None = None
     row_count: int | None = None
+    name: str | None = None
+    """The view or macro that a `create_*` or `drop_*` was about."""
     at: datetime = field(default_factory=utc_now)
 
 
@@ -174,7 +177,7 @@ class RunEnded:
     """The file is closed and, unless it is to be resumed, in its place."""
 
     output: str
-    status: Literal["passed", "failed", "stopped", "interrupted"]
+    status: RunStatus
     outcomes: tuple[Outcome, ...]
     elapsed_ms: float
     at: datetime = field(default_factory=utc_now)
