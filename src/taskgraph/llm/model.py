@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
 
-from taskgraph.llm.messages import ModelRequest, ModelResponse
+from taskgraph.llm.messages import ModelRequest, ModelResponse, Usage
 
 
 class Model(Protocol):
@@ -19,3 +21,16 @@ class Model(Protocol):
             LimitReached: a budget does not allow the call.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class LostSpend:
+    """A try that was, or may have been, paid for without giving an answer."""
+
+    request: ModelRequest
+    usage: Usage | None
+    """What the server told of it; None where nobody knows whether it was billed."""
+    why: str
+
+
+OnLostSpend: TypeAlias = Callable[[LostSpend], None]
