@@ -11,7 +11,9 @@ PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
     ("spec", "graph", "database", "llm.messages"),
+    ("sql_text", "sql_tree"),
     ("sql", "settings", "events", "llm.model", "namespace"),
+    ("guard_policy",),
     ("loader", "catalog", "plan", "ingest", "guard", "trace", "agent.prompts", "llm"),
     ("validate", "materialise", "export", "agent", "report"),
     ("nodes",),
@@ -84,7 +86,7 @@ def test_no_import_cycle() -> None:
 
 
 FOREIGN = {
-    "duckdb": {"database", "sql", "ingest"},
+    "duckdb": {"database", "sql", "sql_text", "ingest"},
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},

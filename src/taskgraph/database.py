@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,6 +28,7 @@ from taskgraph.errors import (
 
 T = TypeVar("T")
 Value: TypeAlias = Any
+Setting: TypeAlias = str | bool | int | float | list[str]
 Row: TypeAlias = tuple[Value, ...]
 
 STORAGE_VERSION = "v1.4.0"
@@ -86,6 +88,19 @@ class Cursor:
     def __init__(self, raw: duckdb.DuckDBPyConnection, database: Database) -> None:
         self.raw = raw
         self._database = database
+
+    @property
+    def catalog_name(self) -> str:
+        """What DuckDB calls the workspace in a full path, folded."""
+        return self._database.catalog_name
+
+    def syntax(self) -> duckdb.DuckDBPyConnection:
+        """Returns a connection to an empty database, to parse SQL with.
+
+        Not this cursor's own: at the storage version of the workspace DuckDB writes syntax trees
+        in an older form, which leaves things out.
+        """
+        return self._database.syntax.cursor()
 
     def execute(self, sql: str, parameters: Sequence[Value] | None = None) -> None:
         """Runs one statement to its end and drops what it returns.
@@ -181,6 +196,17 @@ class Database:
         self._limits = limits
         self._threads = ThreadPoolExecutor(_STATEMENT_THREADS * 2, thread_name_prefix="duckdb")
         self._places = asyncio.Semaphore(_STATEMENT_THREADS)
+        [(name,)] = raw.execute("SELECT current_database()").fetchall()
+        self.catalog_name = fold(name)
+        """What DuckDB calls the workspace in a full path, folded."""
+
+    @cached_property
+    def syntax(self) -> duckdb.DuckDBPyConnection:
+        """An empty database in memory, locked like the workspace, to parse SQL with."""
+        locked: dict[str, Setting] = {**_LOCKED_AT_CONNECT, "storage_compatibility_version": "latest", "threads": "1"}
+        raw = duckdb.connect(config=locked)
+        raw.execute("SET GLOBAL lock_configuration=true")
+        return raw
 
     @classmethod
     def create(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> Database:
@@ -240,6 +266,7 @@ class Database:
     def close(self) -> None:
         """Writes everything into the file and closes it."""
         self._threads.shutdown(wait=True)
+        self.syntax.close()
         self._raw.close()
 
 

@@ -1,0 +1,241 @@
+"""The guard: one statement at a time, judged by DuckDB's own parser and binder, then run.
+
+Five rings, each of which refuses what it does not know.
+
+    text         length, control characters, nesting: before the parser          sql_text
+    kind         one statement, of a kind that the mode allows                   here
+    tree         every function and relation of every query in it                guard_policy
+    plan         of a CREATE or DROP: the exact kind, schema and name that        here
+                 DuckDB resolved, and the body that it will keep
+    transaction  reads run read-only and are rolled back; the engine is locked   database
+
+Judging looks at the statement and at names, never at the catalog, so that it costs the same
+whatever the file holds. DuckDB's two serialising functions are its debugging interface; the pin of
+DuckDB moves only with the corpus of the guard's tests.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from taskgraph.database import Cursor, Result, fold
+from taskgraph.errors import Refused
+from taskgraph.guard_policy import Place, PlaceKind, judge, judge_call
+from taskgraph.namespace import Scope
+from taskgraph.sql import Parser, Statement, builtins
+from taskgraph.sql_text import (
+    AGENT_TEXT,
+    SPEC_TEXT,
+    TextLimits,
+    called_names,
+    definition,
+    explained,
+)
+from taskgraph.sql_tree import Tree, read_tree
+
+Mode: TypeAlias = Literal["agent", "sql_node", "check"]
+"""Who asks: `agent` reads and defines, `sql_node` defines, `check` reads."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatementResult:
+    """What one statement did."""
+
+    kind: str
+    """`select`, `explain`, `create_view`, `create_macro`, `drop_view` or `drop_macro`."""
+    sql: str
+    """The exact text that ran."""
+    name: str | None
+    """What was created or dropped, as DuckDB resolved it; None for a read."""
+    result: Result | None
+    """What a read gave; None for a definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class _ModeRules:
+    kinds: Mapping[str, str]
+    """DuckDB's type of a statement to what it is called here."""
+    allowed: str
+    text: TextLimits
+    reads: PlaceKind
+
+
+_READS = {"select": "select", "multi": "select"}
+_DEFINES = {"create": "create", "drop": "drop"}
+_MODES: Mapping[Mode, _ModeRules] = {
+    "agent": _ModeRules(
+        {**_READS, "explain": "explain", **_DEFINES},
+        "SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES, EXPLAIN, CREATE VIEW, CREATE MACRO, DROP VIEW"
+        " and DROP MACRO",
+        AGENT_TEXT,
+        "agent_read",
+    ),
+    "sql_node": _ModeRules(
+        _DEFINES, "CREATE VIEW, CREATE MACRO, DROP VIEW and DROP MACRO", SPEC_TEXT, "check"
+    ),
+    "check": _ModeRules(_READS, "SELECT", SPEC_TEXT, "check"),
+}
+_OBJECTS = {"VIEW_ENTRY": "view", "MACRO_ENTRY": "macro", "TABLE_MACRO_ENTRY": "macro"}
+_ACTIONS = {
+    "LOGICAL_CREATE_VIEW": "create",
+    "LOGICAL_CREATE_MACRO": "create",
+    "LOGICAL_DROP": "drop",
+}
+
+
+class Guard:
+    """Judges and runs the statements of one node on its own cursor."""
+
+    def __init__(self, cursor: Cursor, scope: Scope, mode: Mode) -> None:
+        self._cursor = cursor
+        self._scope = scope
+        self._rules = _MODES[mode]
+        self._parser = Parser(cursor.syntax())
+
+    def split(self, sql: str) -> tuple[str, ...]:
+        """Returns the statements of a text, each exactly as `run` wants it.
+
+        Raises:
+            Refused: the text is empty, too large, or DuckDB cannot parse it.
+        """
+        return tuple(one.text for one in self._parser.split(sql, self._rules.text))
+
+    def run(self, statement: str, *, max_rows: int) -> StatementResult:
+        """Judges one statement, and runs it if it may run. Blocks: call it in `Cursor.run`.
+
+        Args:
+            statement: one of those that `split` returned.
+            max_rows: rows of a read that are fetched at most.
+
+        Raises:
+            Refused: it may not run; nothing has happened.
+            QueryFailed: DuckDB said no; nothing has changed.
+            QueryTimeout: it was interrupted; nothing has changed.
+        """
+        parsed = self._one(statement)
+        if parsed.kind in _DEFINES:
+            return self._define(parsed)
+        return self._read(parsed, max_rows)
+
+    def judge_read(self, query: str) -> str:
+        """Judges a query that the caller runs as a part of a statement of his own.
+
+        Returns:
+            The query's exact text.
+
+        Raises:
+            Refused: it is not one query that may run.
+        """
+        statement = self._one(query)
+        place = self._place(self._rules.reads)
+        for tree in self._parser.trees(statement):
+            judge(tree, place)
+        return statement.text
+
+    def _one(self, text: str) -> Statement:
+        found = self._parser.split(text, self._rules.text)
+        if len(found) != 1:
+            raise Refused("several", f"one statement at a time: these are {len(found)}")
+        [statement] = found
+        if statement.kind not in self._rules.kinds:
+            kind = statement.kind.upper().replace("_", " ")
+            raise Refused("statement", f"{kind} is not allowed; allowed: {self._rules.allowed}")
+        if statement.has_parameters:
+            raise Refused("parameter", "parameters (?, $1, $name) have no value: write the value")
+        return statement
+
+    def _read(self, statement: Statement, max_rows: int) -> StatementResult:
+        if statement.kind == "explain":
+            self._judge_explained(statement)
+        place = self._place(self._rules.reads)
+        with self._cursor.read_only():
+            for tree in self._parser.trees(statement):
+                judge(tree, place)
+            result = self._cursor.fetch(statement.text, max_rows)
+        return StatementResult(self._rules.kinds[statement.kind], statement.text, None, result)
+
+    def _judge_explained(self, statement: Statement) -> None:
+        # EXPLAIN ANALYZE runs what it explains, and so does EXPLAIN (ANALYZE false).
+        if [one.kind for one in self._parser.split(explained(statement.text))] != ["select"]:
+            raise Refused("statement", "EXPLAIN is only allowed before a SELECT")
+
+    def _define(self, statement: Statement) -> StatementResult:
+        place = self._place("definition")
+        with self._cursor.read_only():
+            self._judge_text(statement, place)
+            kind, name = self._judge_plan(self._plan(statement), place)
+        # A single CREATE or DROP of a view or macro changes the one entry that its plan names, or
+        # nothing: it is one transaction, nothing depends on views or macros while the engine's
+        # `enable_view_dependencies` and `enable_macro_dependencies` are off (so that CASCADE finds
+        # nothing), the tables and sequences that a body could touch while it is bound are out of
+        # reach of every function that `judge` lets through, and an existing entry of another
+        # kind is an error. The property test compares whole catalogs; doing so here would cost
+        # more with every object in the file.
+        self._cursor.execute(statement.text)
+        return StatementResult(kind, statement.text, name, None)
+
+    def _judge_text(self, statement: Statement, place: Place) -> None:
+        """Judges what can be seen before anything is bound: binding runs code.
+
+        Arguments of table functions and defaults of macros are computed while DuckDB binds.
+        """
+        cut = definition(statement.text)
+        if cut is None:
+            kind = statement.kind.upper()
+            raise Refused(
+                "statement", f"this {kind} is not allowed; allowed: {self._rules.allowed}"
+            )
+        self._judge_name(cut.path, place)
+        for function in called_names(cut.header):
+            judge_call(function)
+        for tree in self._parser.trees(statement):
+            judge(tree, place)
+
+    def _plan(self, statement: Statement) -> Tree:
+        [(document,)] = self._cursor.rows(
+            "SELECT json_serialize_plan(?::VARCHAR)", [statement.text]
+        )
+        return read_tree(document, "plans")
+
+    def _judge_plan(self, plan: Tree, place: Place) -> tuple[str, str]:
+        """Judges what DuckDB will do, and returns its kind and the object's name."""
+        info: dict[str, Tree] = plan.get("info") or {}
+        action, what = _ACTIONS.get(plan["type"]), _OBJECTS.get(info.get("type", ""))
+        if action is None or what is None:
+            raise Refused("statement", f"this is not allowed; allowed: {self._rules.allowed}")
+        if info.get("temporary"):
+            raise Refused("temporary", "TEMP objects are not allowed: leave out the word TEMP")
+        path = tuple(info["qualified_name"]["path"])
+        self._judge_name(path, place)
+        if action == "create":
+            self._judge_shadow(path[-1], what)
+            for body in _bodies(info):
+                judge(body, place)
+        return f"{action}_{what}", path[-1]
+
+    def _judge_name(self, path: tuple[str, ...], place: Place) -> None:
+        # As written, or of a DROP ... IF EXISTS of nothing, a path may be shorter than resolved.
+        schema = [fold(part) for part in path[:-1] if part]
+        if schema not in ([place.database, "main"], ["main"], [place.database], []):
+            raise Refused(
+                "schema", f"{'.'.join(path)}: objects live in schema main; write {path[-1]}"
+            )
+        if reason := self._scope.define_refusal(path[-1]):
+            raise Refused("namespace", reason)
+
+    def _judge_shadow(self, name: str, what: str) -> None:
+        own = builtins()
+        declared = what == "view" and name in self._scope.names.declared_by(self._scope.node)
+        if fold(name) in own.relations or (fold(name) in own.functions and not declared):
+            raise Refused("shadow", f"{name} is DuckDB's own: choose another name")
+
+    def _place(self, kind: PlaceKind) -> Place:
+        return Place(self._scope, self._cursor.catalog_name, kind)
+
+
+def _bodies(info: dict[str, Tree]) -> list[Tree]:
+    if "query" in info:
+        return [info["query"]]
+    return [info["function"], *info["extra_functions"]]

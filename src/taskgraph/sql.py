@@ -1,0 +1,205 @@
+"""What an SQL text says, by DuckDB's own parser; nothing in here runs or binds it.
+
+    with parser() as parse:
+        for statement in parse.split(text):
+            outline = parse.outline(statement)
+
+Facts about DuckDB 2.0's parser were tried; the tests of this module try them again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+
+import duckdb
+
+from taskgraph.database import fold, scratch
+from taskgraph.errors import Refused
+from taskgraph.sql_text import (
+    SPEC_TEXT,
+    TextLimits,
+    check_text,
+    definition,
+    explained,
+    static_pivots,
+)
+from taskgraph.sql_tree import Call, Relation, TableCall, Tree, read_tree, uses
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One statement of a text."""
+
+    text: str
+    """Exactly what is to be judged and run; DuckDB made spaces of unicode blanks."""
+    kind: str
+    """DuckDB's type in lower case, such as `select`, `multi` (a PIVOT without an IN list),
+    `create`, `drop`; `unknown` for types that Python has no name for."""
+    has_parameters: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outline:
+    """What a statement makes and reads, as far as its text alone tells."""
+
+    kind: str
+    """`select`, `explain`, `create_view`, `create_macro`, `drop_view`, `drop_macro`, or DuckDB's
+    type in lower case for everything else."""
+    name: str | None
+    """What a CREATE or DROP of a view or macro names, without its schema."""
+    reads: tuple[str, ...]
+    """Tables, views and macros read, in the order met, without DuckDB's own and CTEs in scope."""
+
+
+@dataclass(frozen=True, slots=True)
+class Builtins:
+    """What DuckDB brings along, by folded name."""
+
+    functions: frozenset[str]
+    table_functions: frozenset[str]
+    """Those that can stand in FROM; some of them are scalar functions too."""
+    volatile: frozenset[str]
+    relations: frozenset[str]
+    """System views that are found without a schema."""
+    information_schema: frozenset[str]
+    settings: frozenset[str]
+
+
+@cache
+def builtins() -> Builtins:
+    """Reads once per process what DuckDB calls its own (20 ms)."""
+    with scratch() as connection:
+        functions = connection.execute(
+            "SELECT function_name, function_type, stability FROM duckdb_functions()"
+            " WHERE internal AND function_type <> 'pragma'"
+        ).fetchall()
+        relations = connection.execute(
+            "SELECT view_name, schema_name FROM duckdb_views() WHERE internal"
+        ).fetchall()
+        settings = connection.execute("SELECT name FROM duckdb_settings()").fetchall()
+    return Builtins(
+        functions=frozenset(fold(name) for name, _, _ in functions),
+        table_functions=frozenset(
+            fold(name) for name, kind, _ in functions if kind in {"table", "table_macro"}
+        ),
+        volatile=frozenset(fold(name) for name, _, how in functions if how == "VOLATILE"),
+        relations=frozenset(
+            fold(name) for name, schema in relations if schema != "information_schema"
+        ),
+        information_schema=frozenset(
+            fold(name) for name, schema in relations if schema == "information_schema"
+        ),
+        settings=frozenset(fold(name) for (name,) in settings),
+    )
+
+
+class Parser:
+    """DuckDB's parser, on one connection."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def split(self, text: str, limits: TextLimits = SPEC_TEXT) -> tuple[Statement, ...]:
+        """Returns the statements of a text, each exactly as it is to be judged and run.
+
+        Raises:
+            Refused: the text is too large or nested too deeply, holds no statement, or DuckDB
+                cannot parse it; the message has DuckDB's own words, with the place.
+        """
+        check_text(text, limits)
+        statements = self._extract(text)
+        if not statements:
+            raise Refused("empty", "there is no statement")
+        # The scanner that makes spaces of unicode blanks does not know every way of quoting. What
+        # does not come out as it went in would be judged as one thing and run as another.
+        for statement in statements:
+            if statement.text != text and self._extract(statement.text) != [statement]:
+                raise Refused("ambiguous", "the text does not split the same way twice")
+        return tuple(statements)
+
+    def tree(self, query: str) -> Tree:
+        """Returns DuckDB's tree of one query (SELECT, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE).
+
+        Raises:
+            QueryFailed: DuckDB cannot parse it, or it is something else.
+        """
+        [(document,)] = self._connection.execute(
+            "SELECT json_serialize_sql(?::VARCHAR)", [query]
+        ).fetchall()
+        return read_tree(document, "statements")
+
+    def trees(self, statement: Statement) -> Iterator[Tree]:
+        """Yields the trees of all queries in a statement, found without binding it.
+
+        Raises:
+            QueryFailed: DuckDB cannot parse one of them.
+        """
+        for query in _queries(statement):
+            yield self.tree(query)
+
+    def outline(self, statement: Statement) -> Outline:
+        """Returns what a statement makes and reads, as far as its text alone tells.
+
+        Raises:
+            QueryFailed: DuckDB cannot parse a part of it.
+        """
+        cut = definition(statement.text)
+        reads = (name for tree in self.trees(statement) for name in _names_read(tree))
+        return Outline(
+            kind=cut.kind if cut else "select" if statement.kind == "multi" else statement.kind,
+            name=cut.path[-1] if cut else None,
+            reads=tuple(dict.fromkeys(reads)),
+        )
+
+    def _extract(self, text: str) -> list[Statement]:
+        try:
+            found = self._connection.extract_statements(text)
+        except duckdb.Error as error:
+            raise Refused("syntax", str(error)) from error
+        return [Statement(one.query, _kind(one), bool(one.named_parameters)) for one in found]
+
+
+@contextmanager
+def parser() -> Generator[Parser]:
+    """Opens a parser that needs no workspace file."""
+    with scratch() as connection:
+        yield Parser(connection)
+
+
+def _queries(statement: Statement) -> tuple[str, ...]:
+    match statement.kind:
+        case "select":
+            return (statement.text,)
+        case "multi":
+            return static_pivots(statement.text)
+        case "explain":
+            return (explained(statement.text),)
+        case _:
+            cut = definition(statement.text)
+            return cut.bodies if cut else ()
+
+
+def _names_read(tree: Tree) -> Iterator[str]:
+    own = builtins()
+    for use in uses(tree):
+        match use:
+            case Relation(path) if fold(path[-1]) not in own.relations and _in_main(path):
+                yield path[-1]
+            case Call(name) | TableCall(name) if name not in own.functions:
+                yield name
+            case _:
+                pass
+
+
+def _in_main(path: tuple[str, ...]) -> bool:
+    return len(path) == 1 or fold(path[-2]) not in {"information_schema", "pg_catalog"}
+
+
+def _kind(raw: duckdb.Statement) -> str:
+    try:
+        return raw.type.name.lower()
+    except ValueError:  # DuckDB 2.0 has types 29 to 33, which Python does not name
+        return "unknown"
