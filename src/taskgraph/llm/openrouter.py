@@ -132,18 +132,18 @@ class OpenRouter:
         )
         return await retrying(self._attempt, call)
 
-    async def get(self, path: str, timeout_s: float) -> HttpReply:
-        """Reads one of the server's other pages, such as `/models`; no second try.
+    async def get(self, path: str, timeout_s: float) -> HttpReply | Failure:
+        """Reads one of the server's other pages, such as `/models`, in a single try.
 
-        Raises:
-            ModelUnreachable: nothing came back in time.
-            WrongEndpoint: the address cannot be used.
+        Args:
+            path: what follows the base URL.
+            timeout_s: seconds for the whole of it.
         """
         try:
             return await self._exchange("GET", path, b"", {}, timeout_s)
         except _Faulted as broken:
             asked = Asked(self.server.host, model="", is_first=True)
-            raise exhausted([judge_fault(broken.fault, broken.detail, asked)]) from None
+            return judge_fault(broken.fault, broken.detail, asked)
 
     async def _attempt(self, call: _Call) -> ModelResponse:
         asked = Asked(self.server.host, call.request.model, is_first=not self._has_answered)

@@ -8,16 +8,24 @@ and the sources of Ollama, vLLM, llama.cpp and LiteLLM.
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
+from taskgraph.llm.loose_json import (
+    EMPTY,
+    Json,
+    as_count,
+    as_list,
+    as_object,
+    as_text,
+    as_texts,
+    first_number,
+    parsed_json,
+)
 from taskgraph.llm.messages import AssistantMessage, FinishReason, ToolCall, Usage
-from taskgraph.llm.wire import canonical, without_surrogates
-
-Json: TypeAlias = Mapping[str, Any]
+from taskgraph.llm.wire import canonical
 
 LITELLM_COST_HEADER = "x-litellm-response-cost"
 _FINISH: Mapping[str, FinishReason] = {
@@ -30,6 +38,8 @@ _FINISH: Mapping[str, FinishReason] = {
     "length": "length",
     "max_tokens": "length",
     "content_filter": "content_filter",
+    "refusal": "content_filter",
+    "safety": "content_filter",
     "error": "error",
 }
 _STATUS_OF_KIND: Mapping[str, int] = {
@@ -54,7 +64,6 @@ _STATUS_OF_KIND: Mapping[str, int] = {
     "provider_overloaded": 503,
     "timeout": 504,
 }
-_EMPTY: Json = {}
 _DECODER = json.JSONDecoder(strict=False, parse_constant=lambda _: None)
 _SPACE = re.compile(r"[ \t\r\n]*")
 
@@ -121,7 +130,7 @@ class Unusable:
 Reading: TypeAlias = Completion | ServerError | Unusable
 
 
-def read_body(text: str, headers: Mapping[str, str] = _EMPTY) -> Reading:
+def read_body(text: str, headers: Mapping[str, str] = EMPTY) -> Reading:
     """Reads a response body.
 
     Args:
@@ -141,21 +150,21 @@ def read_body(text: str, headers: Mapping[str, str] = _EMPTY) -> Reading:
 
 
 def _read_object(body: Json, text: str, headers: Mapping[str, str]) -> Reading:
-    usage = _usage(_object(body.get("usage")), headers)
+    usage = _usage(as_object(body.get("usage")), headers)
     error = _reported_error(body)
     if error is not None:
         return _server_error(error, usage)
     choice = _first_choice(body)
-    message = _object(choice.get("message"))
+    message = as_object(choice.get("message"))
     if not message:
         return Unusable("the body has no message: " + _keys(body), usage)
     return Completion(
         message=_message(message, text),
         finish_reason=_finish_reason(choice),
         usage=usage,
-        model=_text(body.get("model")),
-        generation_id=_text(body.get("id")),
-        provider=_text(body.get("provider")),
+        model=as_text(body.get("model")),
+        generation_id=as_text(body.get("id")),
+        provider=as_text(body.get("provider")),
     )
 
 
@@ -177,45 +186,45 @@ def _reported_error(body: Json) -> Json | None:
 
 
 def _server_error(error: Json, usage: Usage | None) -> ServerError:
-    error = _object(error.get("error")) or error
-    metadata = _object(error.get("metadata"))
-    availability = _object(error.get("availability"))
-    upstream = _object(_object(_parsed(metadata.get("raw"))).get("error"))
-    code = _first_number(
+    error = as_object(error.get("error")) or error
+    metadata = as_object(error.get("metadata"))
+    availability = as_object(error.get("availability"))
+    upstream = as_object(as_object(parsed_json(metadata.get("raw"))).get("error"))
+    code = first_number(
         error.get("code"),
         error.get("http_status"),
         metadata.get("provider_code"),
         upstream.get("code"),
     )
     retryable = availability.get("retryable")
-    limits = {name.lower(): value for name, value in _object(metadata.get("headers")).items()}
+    limits = {name.lower(): value for name, value in as_object(metadata.get("headers")).items()}
     return ServerError(
         message=_error_message(error, metadata),
         code=None if code is None else int(code),
         kind=_error_kind(error, metadata),
-        provider=_text(metadata.get("provider_name")),
-        reasons=_texts(metadata.get("reasons")) + _texts(metadata.get("patterns")),
+        provider=as_text(metadata.get("provider_name")),
+        reasons=as_texts(metadata.get("reasons")) + as_texts(metadata.get("patterns")),
         retryable=retryable if isinstance(retryable, bool) else None,
-        retry_after_s=_first_number(availability.get("retry_after")),
-        resets_at_ms=_first_number(limits.get("x-ratelimit-reset")),
+        retry_after_s=first_number(availability.get("retry_after")),
+        resets_at_ms=first_number(limits.get("x-ratelimit-reset")),
         usage=usage,
     )
 
 
 def _error_message(error: Json, metadata: Json) -> str:
-    message = _text(error.get("message")) or "no message"
+    message = as_text(error.get("message")) or "no message"
     raw = metadata.get("raw")
     return f"{message}: {raw}" if isinstance(raw, str) and raw else message
 
 
 def _error_kind(error: Json, metadata: Json) -> str | None:
     code = error.get("code")
-    named = code if isinstance(code, str) and _first_number(code) is None else None
+    named = code if isinstance(code, str) and first_number(code) is None else None
     return (
-        _text(metadata.get("error_type"))
-        or _text(error.get("error_type"))
+        as_text(metadata.get("error_type"))
+        or as_text(error.get("error_type"))
         or named
-        or _text(error.get("type"))
+        or as_text(error.get("type"))
     )
 
 
@@ -228,25 +237,25 @@ def _message(message: Json, text: str) -> AssistantMessage:
     return AssistantMessage(
         content=_content(message.get("content")),
         tool_calls=tuple(_tool_calls(message.get("tool_calls"))),
-        reasoning=_text(message.get("reasoning")) or _text(message.get("reasoning_content")),
+        reasoning=as_text(message.get("reasoning")) or as_text(message.get("reasoning_content")),
         reasoning_details=details,
     )
 
 
 def _content(content: object) -> str | None:
     if isinstance(content, list):
-        parts = (_object(part).get("text") for part in cast("list[object]", content))
+        parts = (as_object(part).get("text") for part in as_list(cast("object", content)))
         return "".join(part for part in parts if isinstance(part, str)) or None
-    return _text(content)
+    return as_text(content)
 
 
 def _tool_calls(calls: object) -> Iterator[ToolCall]:
-    for call in cast("list[object]", calls) if isinstance(calls, list) else []:
-        function = _object(_object(call).get("function"))
+    for call in as_list(calls):
+        function = as_object(as_object(call).get("function"))
         if function:
             yield ToolCall(
-                id=_text(_object(call).get("id")) or "",
-                name=_text(function.get("name")) or "",
+                id=as_text(as_object(call).get("id")) or "",
+                name=as_text(function.get("name")) or "",
                 arguments=_arguments(function.get("arguments")),
             )
 
@@ -254,7 +263,7 @@ def _tool_calls(calls: object) -> Iterator[ToolCall]:
 def _arguments(arguments: object) -> str:
     if arguments is None:
         return ""
-    return _text(arguments) or "" if isinstance(arguments, str) else canonical(arguments)
+    return as_text(arguments) or "" if isinstance(arguments, str) else canonical(arguments)
 
 
 def _finish_reason(choice: Json) -> FinishReason:
@@ -268,26 +277,26 @@ def _finish_reason(choice: Json) -> FinishReason:
 def _usage(usage: Json, headers: Mapping[str, str]) -> Usage | None:
     cost = _cost(usage)
     if cost is None:
-        cost = _first_number(headers.get(LITELLM_COST_HEADER))
+        cost = first_number(headers.get(LITELLM_COST_HEADER))
     if not usage and cost is None:
         return None
-    prompt = _object(usage.get("prompt_tokens_details"))
-    completion = _object(usage.get("completion_tokens_details"))
+    prompt = as_object(usage.get("prompt_tokens_details"))
+    completion = as_object(usage.get("completion_tokens_details"))
     return Usage(
-        prompt_tokens=_count(usage.get("prompt_tokens")),
-        completion_tokens=_count(usage.get("completion_tokens")),
-        cached_tokens=_count(prompt.get("cached_tokens")),
-        reasoning_tokens=_count(completion.get("reasoning_tokens")),
+        prompt_tokens=as_count(usage.get("prompt_tokens")),
+        completion_tokens=as_count(usage.get("completion_tokens")),
+        cached_tokens=as_count(prompt.get("cached_tokens")),
+        reasoning_tokens=as_count(completion.get("reasoning_tokens")),
         cost_usd=cost,
     )
 
 
 def _cost(usage: Json) -> float | None:
-    cost = _first_number(usage.get("cost"))
+    cost = first_number(usage.get("cost"))
     if usage.get("is_byok") is not True:
         return cost
     # With one's own provider key OpenRouter charges its fee only; the provider bills the rest.
-    upstream = _first_number(_object(usage.get("cost_details")).get("upstream_inference_cost"))
+    upstream = first_number(as_object(usage.get("cost_details")).get("upstream_inference_cost"))
     return None if upstream is None else upstream + (cost or 0.0)
 
 
@@ -323,49 +332,7 @@ def _skip_space(text: str, position: int) -> int:
 
 
 def _first_choice(body: Json) -> Json:
-    choices = body.get("choices")
-    return (
-        _object(cast("list[object]", choices)[0])
-        if isinstance(choices, list) and choices
-        else _EMPTY
-    )
-
-
-def _object(value: object) -> Json:
-    return cast("Json", value) if isinstance(value, dict) else _EMPTY
-
-
-def _parsed(text: object) -> object:
-    try:
-        return json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _text(value: object) -> str | None:
-    return without_surrogates(value) if isinstance(value, str) else None
-
-
-def _texts(values: object) -> tuple[str, ...]:
-    items = cast("list[object]", values) if isinstance(values, list) else []
-    return tuple(str(item) for item in items)
-
-
-def _first_number(*values: object) -> float | None:
-    """The first value that is a finite number, or a text of one, not below zero."""
-    for value in values:
-        if isinstance(value, int | float | str) and not isinstance(value, bool):
-            try:
-                number = float(value)
-            except ValueError:
-                continue
-            if math.isfinite(number) and number >= 0:
-                return number
-    return None
-
-
-def _count(value: object) -> int:
-    return int(_first_number(value) or 0)
+    return as_object(next(iter(as_list(body.get("choices"))), None))
 
 
 def _keys(body: Json) -> str:

@@ -117,7 +117,7 @@ def judge_fault(fault: Fault, detail: str, asked: Asked) -> Failure:
     abandoned = fault in {"deadline", "too_large"}
     return Failure(
         "retry",
-        fault if abandoned else "network",
+        fault,
         message,
         ModelUnreachable,
         hint="Check the network and the base URL, then resume.",
