@@ -14,9 +14,11 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("sql_text", "sql_tree"),
     ("sql", "settings", "events", "llm.model", "namespace"),
     ("guard_policy",),
-    ("loader", "catalog", "plan", "ingest", "guard", "trace", "agent.prompts", "llm"),
-    ("validate", "materialise", "export", "agent", "report"),
+    ("catalog", "plan", "ingest", "guard", "trace", "output", "agent.prompts", "llm", "provenance"),
+    ("loader", "tally", "validate", "materialise", "export", "agent", "report", "meta"),
+    ("finish", "brief"),
     ("nodes",),
+    ("progress",),
     ("runner",),
     ("cli", "__init__"),
     ("__main__",),
@@ -49,6 +51,7 @@ def _imported(path: Path) -> set[str]:
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
     ours = {name.removeprefix("taskgraph.") for name in found if name.startswith("taskgraph.")}
+    ours.discard(_module(path))  # `from taskgraph.cli import run` in `cli` names a sibling
     return ours | ({"__init__"} if "taskgraph" in found else set())
 
 

@@ -27,6 +27,8 @@ from taskgraph.errors import (
 )
 
 T = TypeVar("T")
+Connection: TypeAlias = duckdb.DuckDBPyConnection
+"""DuckDB's own connection, as a spec's exports are handed it."""
 Value: TypeAlias = Any
 Setting: TypeAlias = str | bool | int | float | list[str]
 Row: TypeAlias = tuple[Value, ...]

@@ -119,21 +119,6 @@ class Guard:
             return self._define(parsed)
         return self._read(parsed, max_rows)
 
-    def judge_read(self, query: str) -> str:
-        """Judges a query that the caller runs as a part of a statement of his own.
-
-        Returns:
-            The query's exact text.
-
-        Raises:
-            Refused: it is not one query that may run.
-        """
-        statement = self._one(query)
-        place = self._place(self._rules.reads)
-        for tree in self._parser.trees(statement):
-            judge(tree, place)
-        return statement.text
-
     def _one(self, text: str) -> Statement:
         found = self._parser.split(text, self._rules.text)
         if len(found) != 1:
@@ -146,15 +131,33 @@ class Guard:
             raise Refused("parameter", "parameters (?, $1, $name) have no value: write the value")
         return statement
 
+    def judge_read(self, query: str) -> str:
+        """Judges one query without running it, so that it needs no transaction of its own.
+
+        Returns:
+            The exact text that was judged and may run.
+
+        Raises:
+            Refused: it is no query, or does more than read what the node may read.
+            QueryFailed: DuckDB cannot parse it.
+        """
+        statement = self._one(query)
+        if statement.kind in _DEFINES:
+            raise Refused("statement", f"{statement.kind.upper()} is not allowed here; use SELECT")
+        self._judge_queries(statement)
+        return statement.text
+
     def _read(self, statement: Statement, max_rows: int) -> StatementResult:
-        if statement.kind == "explain":
-            self._judge_explained(statement)
-        place = self._place(self._rules.reads)
+        self._judge_queries(statement)
         with self._cursor.read_only():
-            for tree in self._parser.trees(statement):
-                judge(tree, place)
             result = self._cursor.fetch(statement.text, max_rows)
         return StatementResult(self._rules.kinds[statement.kind], statement.text, None, result)
+
+    def _judge_queries(self, statement: Statement) -> None:
+        if statement.kind == "explain":
+            self._judge_explained(statement)
+        for tree in self._parser.trees(statement):
+            judge(tree, self._place(self._rules.reads))
 
     def _judge_explained(self, statement: Statement) -> None:
         # EXPLAIN ANALYZE runs what it explains, and so does EXPLAIN (ANALYZE false).
@@ -163,9 +166,10 @@ class Guard:
 
     def _define(self, statement: Statement) -> StatementResult:
         place = self._place("definition")
+        self._judge_text(statement, place)
         with self._cursor.read_only():
-            self._judge_text(statement, place)
-            kind, name = self._judge_plan(self._plan(statement), place)
+            plan = self._plan(statement)
+        kind, name = self._judge_plan(plan, place)
         # A single CREATE or DROP of a view or macro changes the one entry that its plan names, or
         # nothing: it is one transaction, nothing depends on views or macros while the engine's
         # `enable_view_dependencies` and `enable_macro_dependencies` are off (so that CASCADE finds

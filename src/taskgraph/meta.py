@@ -1,0 +1,67 @@
+"""What `_workspace_meta` says of a run: at its start, at its end, and after the exports."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+
+from taskgraph.catalog import columns
+from taskgraph.database import Cursor
+from taskgraph.events import ExportEnded, Outcome, RunStatus, utc_now
+from taskgraph.provenance import fingerprint, node_prompts, platform_text, spec_json
+from taskgraph.settings import RunSettings
+from taskgraph.spec import Spec
+from taskgraph.trace import META_VERSION
+
+
+def opening_meta(spec: Spec, settings: RunSettings, run_id: str) -> Mapping[str, str]:
+    """Returns what is known before the first node runs."""
+    return {
+        "meta_version": META_VERSION,
+        "created_at_utc": utc_now().isoformat(timespec="seconds"),
+        "status": "running",
+        "taskgraph_version": version("taskgraph-duckdb"),
+        "duckdb_version": version("duckdb"),
+        "python_version": platform.python_version(),
+        "platform": platform_text(),
+        "spec": spec_json(spec.origin),
+        "spec_source": spec.origin.source or "",
+        "fingerprint": fingerprint(spec),
+        "node_prompts": node_prompts(spec),
+        "llm_model": settings.model,
+        "llm_reasoning_effort": settings.reasoning_effort,
+        "llm_max_iterations": str(settings.max_iterations),
+        "node_max_concurrency": str(settings.max_concurrency),
+        "run": json.dumps({"id": run_id, "settings": asdict(settings)}),
+    }
+
+
+def closing_meta(
+    cursor: Cursor, outcomes: Sequence[Outcome], status: RunStatus
+) -> Mapping[str, str]:
+    """Returns what is known once every node has its outcome."""
+    sources = [one for one in outcomes if one.kind == "source" and one.status == "passed"]
+    counts = {name: count for one in sources for name, count in one.tables if name == one.node}
+    schemas = {
+        name: {column.name: column.type for column in columns(cursor, name) or ()}
+        for name in counts
+    }
+    return {
+        "finished_at_utc": utc_now().isoformat(timespec="seconds"),
+        "status": status,
+        "inputs_row_counts": json.dumps(counts),
+        "inputs_schema": json.dumps(schemas, ensure_ascii=False),
+        "exports": "{}",
+    }
+
+
+def export_meta(exports: Sequence[ExportEnded], status: RunStatus) -> Mapping[str, str]:
+    """Returns how the exports ended, and how the run ends with them."""
+    return {
+        "exports": json.dumps({export.name: {"error": export.error} for export in exports}),
+        "finished_at_utc": utc_now().isoformat(timespec="seconds"),
+        "status": status,
+    }

@@ -1,0 +1,102 @@
+"""Where a run came from: versions, the spec's text and its place in version control.
+
+Nothing in here is an absolute path or a value of the environment: the `.db` is handed on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from taskgraph.spec import Node, PromptNode, SourceNode, Spec, SpecOrigin
+
+_GIT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The state of version control around a spec."""
+
+    commit: str
+    branch: str
+    dirty: bool
+    """Whether the spec's folder has changes that are not committed."""
+
+
+def spec_json(origin: SpecOrigin) -> str:
+    """Returns the value of `_workspace_meta.spec`."""
+    commit = _commit(Path(origin.directory)) if origin.directory else None
+    return json.dumps(
+        {
+            "module": origin.module,
+            "file": origin.file,
+            "source_sha256": sha256(origin.source) if origin.source is not None else None,
+            "git": asdict(commit) if commit else None,
+        }
+    )
+
+
+def fingerprint(spec: Spec) -> str:
+    """Hashes a spec's structure: what a later run must share to take this one's results over.
+
+    Names, dependencies, columns and outputs count; prompts, SQL, checks and data do not.
+    """
+    return "v1:" + sha256(json.dumps([_structure(node) for node in spec.nodes], sort_keys=True))
+
+
+def platform_text() -> str:
+    """Returns the operating system and processor, without the machine's name."""
+    return f"{platform.system()} {platform.machine()}"
+
+
+def node_prompts(spec: Spec) -> str:
+    """Returns each prompt node's prompt, as JSON."""
+    prompts = {node.name: node.prompt for node in spec.nodes if isinstance(node, PromptNode)}
+    return json.dumps(prompts, ensure_ascii=False)
+
+
+def sha256(text: str) -> str:
+    """Returns the hash of the text's UTF-8 bytes, in hexadecimal."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+
+
+def _structure(node: Node) -> dict[str, object]:
+    shared: dict[str, object] = {
+        "name": node.name,
+        "kind": "source" if isinstance(node, SourceNode) else "transform",
+        "depends_on": sorted(node.depends_on),
+    }
+    if isinstance(node, SourceNode):
+        return shared | {"columns": list(node.columns)}
+    views = {view.name: dict(view.columns) for view in node.required_views}
+    return shared | {"outputs": views}
+
+
+def _commit(folder: Path) -> Commit | None:
+    commit = _git(folder, "rev-parse", "HEAD")
+    if not commit:
+        return None
+    return Commit(
+        commit=commit,
+        branch=_git(folder, "rev-parse", "--abbrev-ref", "HEAD") or "HEAD",
+        dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
+    )
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", *arguments],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=_GIT_TIMEOUT_S,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None  # no git, or a folder it cannot serve: provenance without it
+    return done.stdout.strip() if done.returncode == 0 else None
