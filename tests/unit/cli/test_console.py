@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from taskgraph.cli.console import PlainLines, dollars, duration, failures_only, tokens, wants_color
+from taskgraph.events import (
+    CheckResult,
+    Event,
+    ExportEnded,
+    NodeEnded,
+    NodeStarted,
+    Outcome,
+    RunEnded,
+    RunStarted,
+    Warned,
+    utc_now,
+)
+from taskgraph.llm.messages import Usage
+
+ORDERS = Outcome("orders", "source", "passed", utc_now(), 210.0, tables=(("orders", 1004),))
+MATCH = Outcome(
+    "match",
+    "prompt",
+    "failed",
+    utc_now(),
+    192_000.0,
+    error="2 checks fail:\n- total",
+    hint="Raise --max-iterations.",
+    checks=(
+        CheckResult("total", "fail", "12 rows are missing"),
+        CheckResult("left_over", "warn", "3 rows"),
+    ),
+    usage=Usage(160_000, 1_000, cost_usd=0.258),
+    iterations=7,
+)
+LATE = Outcome("late", "sql", "skipped", None, 0.0, skipped_because="match")
+WARNED = Outcome(
+    "sums",
+    "sql",
+    "passed",
+    utc_now(),
+    1_000.0,
+    checks=(CheckResult("left_over", "warn", "3 payments match no order"),),
+    tables=(("sums_a", 1), ("sums_b", 0)),
+)
+ALL = (ORDERS, MATCH, LATE, WARNED)
+STARTED = RunStarted("runs/a b.db", tuple((one.node, one.kind) for one in ALL))
+
+
+def ended(status: str = "failed") -> RunEnded:
+    return RunEnded("runs/a b.db", status, ALL, 220_000.0)  # type: ignore[arg-type]
+
+
+def written(
+    make: Callable[[Callable[[str], None]], Callable[[Event], None]], *events: Event
+) -> str:
+    lines: list[str] = []
+    listen = make(lines.append)
+    for event in events:
+        listen(event)
+    return "\n".join(lines)
+
+
+def plain(text: str) -> str:
+    """Without colours."""
+    import click
+
+    return click.unstyle(text)
+
+
+def test_node_has_a_line_at_its_start_and_at_its_end() -> None:
+    text = written(
+        PlainLines,
+        STARTED,
+        NodeStarted("orders", "source"),
+        NodeStarted("match", "prompt"),
+        NodeEnded(ORDERS),
+        NodeEnded(MATCH),
+        NodeEnded(LATE),
+    )
+    assert plain(text).splitlines() == [
+        "1 of 4 START source orders",
+        "2 of 4 START prompt match",
+        "1 of 4 PASS  source orders  1,004 rows  0.2s",
+        "2 of 4 FAIL  prompt match   7 turns  161k tok  $0.26  3m12s  2 checks fail:",
+        "    warn left_over: 3 rows",
+        "3 of 4 SKIP  sql    late    because match did not pass",
+    ]
+
+
+def test_warnings_stand_under_the_node_that_gave_them() -> None:
+    text = written(PlainLines, STARTED, NodeEnded(WARNED), Warned("it is empty", "orders"))
+    assert plain(text).splitlines() == [
+        "1 of 4 WARN  sql    sums    1 row in 2 tables  1.0s",
+        "    warn left_over: 3 payments match no order",
+        "Warning: node 'orders': it is empty",
+    ]
+
+
+def test_numbers_are_as_wide_as_the_total() -> None:
+    nodes = tuple((f"n{number}", "sql") for number in range(10))
+    text = written(PlainLines, RunStarted("x.db", nodes), NodeStarted("n7", "sql"))  # type: ignore[arg-type]
+    assert plain(text) == " 1 of 10 START sql    n7"
+
+
+def test_run_ends_with_its_failures_and_one_line_that_sums_it_up() -> None:
+    assert plain(written(PlainLines, ended())).splitlines() == [
+        "",
+        "FAIL  prompt match",
+        "    fail total: 12 rows are missing",
+        "    error: 2 checks fail:",
+        "      - total",
+        "    hint: Raise --max-iterations.",
+        "    look: taskgraph show 'runs/a b.db' --node match",
+        "",
+        "Done. PASS=1 WARN=1 FAIL=1 SKIP=1 REUSE=0 TOTAL=4  161k tok  $0.26  3m40s   runs/a b.db",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("status", "word"), [("stopped", "Stopped."), ("interrupted", "Interrupted.")]
+)
+def test_unfinished_run_says_what_is_kept_and_where(status: str, word: str) -> None:
+    *_, kept, last = plain(written(PlainLines, ended(status))).splitlines()
+    assert "kept" in kept
+    assert "--force" in kept
+    assert last.startswith(f"{word} PASS=1")
+    assert last.endswith("runs/a b.db.partial")
+
+
+def test_stopped_and_cancelled_nodes_are_counted_where_there_are_any() -> None:
+    outcomes = (
+        Outcome("a", "sql", "stopped", utc_now(), 1.0, error="the budget of $1 is spent"),
+        Outcome("b", "sql", "cancelled", None, 0.0),
+        Outcome("c", "sql", "reused", None, 0.0),
+    )
+    text = plain(written(PlainLines, RunEnded("x.db", "stopped", outcomes, 100.0)))
+    assert "PASS=0 WARN=0 FAIL=0 SKIP=0 REUSE=1 STOP=1 CANCEL=1 TOTAL=3" in text
+    assert "STOP  sql a\n    error: the budget of $1 is spent" in text
+
+
+def test_exports_have_a_line_each() -> None:
+    text = written(
+        PlainLines, ExportEnded("a.xlsx", 300.0), ExportEnded("b.csv", 10.0, "KeyError: 'x'")
+    )
+    assert plain(text).splitlines() == [
+        "PASS  export a.xlsx  0.3s",
+        "FAIL  export b.csv  KeyError: 'x'  0.0s",
+    ]
+
+
+def test_quiet_is_silent_as_long_as_all_goes_well() -> None:
+    fine = RunEnded("x.db", "passed", (ORDERS, WARNED), 100.0)
+    events = (STARTED, NodeStarted("orders", "source"), NodeEnded(ORDERS), ExportEnded("a", 1.0))
+    assert written(failures_only, *events, fine) == ""
+
+
+def test_quiet_tells_of_failures() -> None:
+    text = plain(written(failures_only, STARTED, ExportEnded("b.csv", 1.0, "no"), ended()))
+    assert text.startswith("FAIL  export b.csv  no\n\nFAIL  prompt match\n")
+    assert text.endswith("runs/a b.db")
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(0, "0"), (999, "999"), (1_000, "1k"), (160_900, "161k"), (999_600, "1.0M")],
+)
+def test_tokens(count: int, text: str) -> None:
+    assert tokens(count) == text
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        (0.0, "$0.00"),
+        (0.00001, "<$0.0001"),
+        (0.0034, "$0.0034"),
+        (0.256, "$0.26"),
+        (1234.5, "$1,234.50"),
+    ],
+)
+def test_dollars(amount: float, text: str) -> None:
+    assert dollars(amount) == text
+
+
+@pytest.mark.parametrize(
+    ("milliseconds", "text"),
+    [
+        (0, "0.0s"),
+        (9_940, "9.9s"),
+        (9_960, "10s"),
+        (59_400, "59s"),
+        (59_600, "1m00s"),
+        (192_000, "3m12s"),
+        (3_599_600, "1h00m"),
+        (3_900_000, "1h05m"),
+    ],
+)
+def test_duration(milliseconds: float, text: str) -> None:
+    assert duration(milliseconds) == text
+
+
+class Terminal:
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"TERM": "xterm"}, True),
+        ({"TERM": "xterm", "NO_COLOR": ""}, True),
+        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
+        ({"TERM": "xterm", "CI": "true"}, False),
+        ({"TERM": "dumb"}, False),
+    ],
+    ids=["terminal", "NO_COLOR is empty", "NO_COLOR", "CI", "dumb"],
+)
+def test_colour_is_for_terminals_that_want_it(
+    environment: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "CI", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert wants_color(Terminal()) is expected  # type: ignore[arg-type]
