@@ -1,0 +1,74 @@
+"""One agent's way to its database: through the guard, in a thread, within a time limit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from taskgraph.database import Cursor, Result, quote
+from taskgraph.errors import InternalError, QueryFailed, QueryTimeout, Refused
+from taskgraph.guard import Guard, StatementResult
+
+T = TypeVar("T")
+
+MISTAKES = (Refused, QueryFailed, QueryTimeout)
+"""What a model can do something about. A stuck statement is none: its cursor is lost."""
+_SIDE_TIMEOUT_S = 5.0
+"""Seconds for what the engine asks on its own, such as how many rows a view has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """The cursor of an agent's node and the guard before it.
+
+    Attributes:
+        cursor: the node's own connection; nobody else uses it meanwhile.
+        guard: judges and runs each statement, in the mode of agents.
+        timeout_s: seconds per statement.
+    """
+
+    cursor: Cursor
+    guard: Guard
+    timeout_s: float
+
+    async def split(self, sql: str) -> tuple[str, ...]:
+        """Returns the statements of a text.
+
+        Raises:
+            Refused: the text is empty, too large, or cannot be parsed.
+        """
+        return await self._in_thread(partial(self.guard.split, sql), self.timeout_s)
+
+    async def run(self, statement: str, max_rows: int) -> StatementResult:
+        """Runs one statement of the agent.
+
+        Raises:
+            Refused: it may not run.
+            QueryFailed: DuckDB said no.
+            QueryTimeout: it took too long.
+            QueryStuck: it could not be interrupted; the session is lost.
+        """
+        work = partial(self.guard.run, statement, max_rows=max_rows)
+        return await self._in_thread(work, self.timeout_s)
+
+    async def count(self, query: str) -> int:
+        """Counts the rows of a query; raises what `run` raises."""
+        # A trailing comment would swallow the closing bracket, hence the line breaks.
+        result = await self._read(f"SELECT count(*) FROM (\n{query}\n)")
+        return result.rows[0][0]
+
+    async def shape(self, relation: str) -> Result:
+        """Returns a table's or view's columns and types, without rows; raises what `run` raises."""
+        return await self._read(f"SELECT * FROM {quote(relation)} LIMIT 0")
+
+    async def _read(self, query: str) -> Result:
+        work = partial(self.guard.run, query, max_rows=1)
+        done = await self._in_thread(work, min(self.timeout_s, _SIDE_TIMEOUT_S))
+        if done.result is None:
+            raise InternalError(f"a read gave no result: {query}")
+        return done.result
+
+    async def _in_thread(self, work: Callable[[], T], timeout_s: float) -> T:
+        return await self.cursor.run(work, timeout_s=timeout_s)
