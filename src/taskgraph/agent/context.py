@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from taskgraph.agent.arguments import wire_arguments
+from taskgraph.agent.conversation import has_text
 from taskgraph.agent.feedback import ROUNDS_LEFT_OUT, elided
 from taskgraph.llm.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
@@ -95,7 +96,7 @@ def _first_round(messages: Sequence[Message]) -> int:
 
 def _said_something(message: Message) -> bool:
     # Servers refuse an answer that is empty, and one that holds nothing but reasoning.
-    return not isinstance(message, AssistantMessage) or bool(message.content or message.tool_calls)
+    return not isinstance(message, AssistantMessage) or has_text(message) or bool(message.tool_calls)
 
 
 def _wire(message: Message, is_old: bool) -> Message:

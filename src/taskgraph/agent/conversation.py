@@ -56,6 +56,11 @@ class Conversation:
         return replace(message, tool_calls=tuple(calls))
 
 
+def has_text(message: AssistantMessage) -> bool:
+    """Says whether an answer says anything to a reader."""
+    return bool(message.content and message.content.strip())
+
+
 def _free_id(step: int, number: int, used: set[str]) -> str:
     # Nine letters and digits: the only form that Mistral's templates take.
     while (name := f"call{step:03d}{number:02d}") in used:

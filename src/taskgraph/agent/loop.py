@@ -15,7 +15,7 @@ from typing import Literal
 from taskgraph.agent import feedback
 from taskgraph.agent.asking import Asker
 from taskgraph.agent.calls import Desk
-from taskgraph.agent.conversation import Conversation
+from taskgraph.agent.conversation import Conversation, has_text
 from taskgraph.agent.task import Accept, AgentResult, AgentTask, Durable, RunSql
 from taskgraph.errors import ModelError, TaskgraphError
 from taskgraph.events import CheckResult, Emit
@@ -112,7 +112,7 @@ class _Agent:
         if calls := self.conversation.unanswered():
             return await self._answer_calls(calls, cut_off=False)
         last = self.task.history[-1]
-        if isinstance(last, AssistantMessage) and _has_text(last):
+        if isinstance(last, AssistantMessage) and has_text(last):
             return await self._judge(last.content)
         self.conversation.say(UserMessage(feedback.RESUMED))
         return None
@@ -122,18 +122,18 @@ class _Agent:
         if message.tool_calls:
             self.empty_answers = 0
             return await self._answer_calls(message.tool_calls, cut_off=cut_off)
-        if _has_text(message) and not cut_off:
+        if has_text(message) and not cut_off:
             self.empty_answers = 0
             return await self._judge(message.content)
         return self._react_to_no_answer(message, cut_off)
 
     def _react_to_no_answer(self, message: AssistantMessage, cut_off: bool) -> AgentResult | None:
-        if cut_off and not _has_text(message) and self.asker.allow_longer_answer():
+        if cut_off and not has_text(message) and self.asker.allow_longer_answer():
             return None
         self.empty_answers += 1
         if self.empty_answers >= MAX_EMPTY_ANSWERS:
             return self._fail(f"empty_response: {self.empty_answers} answers in a row said nothing")
-        if _has_text(message):
+        if has_text(message):
             self.conversation.say(UserMessage(feedback.CUT_OFF))
         elif self.empty_answers == 1:
             self.conversation.say(UserMessage(feedback.NO_ANSWER))
@@ -236,7 +236,7 @@ class _Agent:
             # Local servers ignore `tool_choice`.
             for call in answer.tool_calls:
                 self.conversation.say(ToolMessage(call.id, feedback.NOT_EXECUTED))
-            if _has_text(answer):
+            if has_text(answer):
                 return answer.content
         return None
 
@@ -260,6 +260,3 @@ class _Agent:
             reason=reason,
         )
 
-
-def _has_text(message: AssistantMessage) -> bool:
-    return bool(message.content and message.content.strip())
