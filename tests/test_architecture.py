@@ -15,7 +15,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("sql", "settings", "events", "llm.model", "namespace"),
     ("guard_policy",),
     ("catalog", "plan", "ingest", "guard", "trace", "output", "agent.prompts", "llm", "provenance"),
-    ("loader", "tally", "validate", "materialise", "export", "agent", "report", "meta"),
+    ("loader", "tally", "validate", "materialise", "export", "agent", "report", "meta", "testing"),
     ("finish", "brief"),
     ("nodes",),
     ("progress",),
