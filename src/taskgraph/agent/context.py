@@ -96,7 +96,9 @@ def _first_round(messages: Sequence[Message]) -> int:
 
 def _said_something(message: Message) -> bool:
     # Servers refuse an answer that is empty, and one that holds nothing but reasoning.
-    return not isinstance(message, AssistantMessage) or has_text(message) or bool(message.tool_calls)
+    return (
+        not isinstance(message, AssistantMessage) or has_text(message) or bool(message.tool_calls)
+    )
 
 
 def _wire(message: Message, is_old: bool) -> Message:

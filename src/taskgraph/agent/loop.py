@@ -259,4 +259,3 @@ class _Agent:
             findings=self.findings,
             reason=reason,
         )
-

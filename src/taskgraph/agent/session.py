@@ -63,6 +63,16 @@ class Session:
         """Returns a table's or view's columns and types, without rows; raises what `run` raises."""
         return await self._read(f"SELECT * FROM {quote(relation)} LIMIT 0")
 
+    async def fill(self, relation: str) -> tuple[int, tuple[int, ...]]:
+        """Counts a view's rows, and the values in each of its columns; raises what `run` raises.
+
+        A bare `count(*)` would not compute the columns, so that a cast that fails goes unnoticed.
+        """
+        counts = "count(*), count(COLUMNS(*))"
+        result = await self._read(f"SELECT {counts} FROM {quote(relation)}")
+        rows, *values = result.rows[0]
+        return rows, tuple(values)
+
     async def _read(self, query: str) -> Result:
         work = partial(self.guard.run, query, max_rows=1)
         done = await self._in_thread(work, min(self.timeout_s, _SIDE_TIMEOUT_S))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from taskgraph.agent.rendering import columns_text, cut, preview_text, result_text, rows_text
 from taskgraph.agent.session import MISTAKES, Session
-from taskgraph.database import Result, fold, quote
+from taskgraph.database import Result, fold
 from taskgraph.errors import QueryTimeout, Refused, StatementError
 from taskgraph.guard import StatementResult
 
@@ -103,17 +103,21 @@ def _too_large(result: Result, count: int | None, max_characters: int) -> str:
 async def _view_text(session: Session, name: str) -> str:
     try:
         shape = await session.shape(name)
-        rows = await _rows_of(session, name)
+        return f"{await _fill_text(session, name, shape)}, columns {_columns(shape, ', ')}"
     except MISTAKES as error:
         return f"but reading it fails: {error}"
-    return f"{rows}, columns {_columns(shape, ', ')}"
 
 
-async def _rows_of(session: Session, name: str) -> str:
+async def _fill_text(session: Session, name: str, shape: Result) -> str:
     try:
-        return rows_text(await session.count(f"FROM {quote(name)}"))
+        rows, values = await session.fill(name)
     except QueryTimeout as error:
         return f"rows not counted ({error})"
+    empty = [
+        column for column, count in zip(shape.columns, values, strict=True) if rows and not count
+    ]
+    nulls = f" ({', '.join(empty)} NULL in every row)" if empty else ""
+    return f"{rows_text(rows)}{cut(nulls, _CANDIDATES_CHARACTERS)}"
 
 
 def _columns(result: Result, separator: str) -> str:

@@ -155,7 +155,8 @@ def _kind(statement: str) -> str:
 def _labelled(text: str, statement: str, number: int, count: int) -> str:
     if count == 1:
         return text
-    return f"[{number} of {count}] {cut(' '.join(statement.split()), _LABEL_CHARACTERS)}\n{text}"
+    shown = cut(" ".join(statement.split()).rstrip("; "), _LABEL_CHARACTERS)
+    return f"[{number} of {count}] {shown}\n{text}"
 
 
 def _not_run(number: int, count: int) -> str:
