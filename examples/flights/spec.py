@@ -11,13 +11,14 @@ from typing import Any
 
 from openpyxl import Workbook
 
-DATA = Path(os.environ.get("FLIGHTS_DATA", Path(__file__).parent / "data")).resolve()
+FULL_YEAR = os.environ.get("FLIGHTS_DATA")
+DATA = Path(FULL_YEAR).resolve() if FULL_YEAR else Path("data")
 
 # The sample has its weather as an office would send it: a workbook with titles above the header.
 WEATHER = (
-    {"path": f"{DATA}/weather.xlsx#Hourly", "header": 3}
-    if (DATA / "weather.xlsx").exists()
-    else {"path": f"{DATA}/weather.csv", "null_text": "NA"}
+    {"path": f"{DATA}/weather.csv", "null_text": "NA"}
+    if FULL_YEAR
+    else {"path": f"{DATA}/weather.xlsx#Hourly", "header": 3}
 )
 
 DEPARTURES = "SELECT count(*) FROM departures_all"
