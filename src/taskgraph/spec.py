@@ -158,6 +158,16 @@ class SpecOrigin:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What a spec may import beside installed packages; `loader.importable` makes it so."""
+
+    folders: tuple[str, ...] = ()
+    """Absolute folders, the nearest first."""
+    modules: dict[str, ModuleType] = field(default_factory=dict[str, ModuleType])
+    """What was imported from there; kept out of `sys.modules`, so that specs do not share it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Spec:
     """Everything a run needs to know: the nodes in declared order, and the exports."""
 
@@ -166,6 +176,7 @@ class Spec:
     origin: SpecOrigin = SpecOrigin(None, None, None, None)
     module: ModuleType | None = field(default=None, compare=False)
     """The imported module, kept so that its callables' own state stays alive."""
+    neighbours: Neighbours = field(default_factory=Neighbours, compare=False, repr=False)
 
     def node(self, name: str) -> Node:
         """Returns the node called `name`, exactly as declared.

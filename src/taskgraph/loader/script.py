@@ -1,0 +1,135 @@
+"""The SQL texts of a node: what each makes and reads, and what is wrong with it by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from taskgraph.database import fold
+from taskgraph.errors import Problem, StatementError
+from taskgraph.loader.draft import Draft
+from taskgraph.spec import Node, SqlNode
+from taskgraph.sql import Outline, Parser, Statement
+from taskgraph.sql_tree import Construct, uses
+
+_DEFINITIONS = frozenset({"create_view", "create_macro", "drop_view", "drop_macro"})
+_PLACE = re.compile(r"(?P<words>.*?)\n\nLINE (?P<line>\d+): (?P<text>.*?)\n *\^+\s*", re.DOTALL)
+_LONGEST_SHOWN = 60
+_Faults: TypeAlias = Callable[[Sequence[Statement], Sequence[Outline]], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One SQL text of a node."""
+
+    where: str
+    """The node and the field, as in `node 'match', sql`."""
+    outlines: tuple[Outline, ...]
+    """Its statements; none where it could not be understood."""
+    problems: tuple[Problem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """The texts of one entry."""
+
+    work: Text | None
+    """What an SQL node runs; None for other nodes, and where it is no text."""
+    checks: tuple[Text, ...]
+
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All texts, the node's work first."""
+        return (self.work, *self.checks) if self.work else self.checks
+
+    @property
+    def created(self) -> Mapping[str, str]:
+        """Every name that the work creates at some time, by folded name."""
+        outlines = self.work.outlines if self.work else ()
+        return {
+            fold(outline.name): outline.name
+            for outline in outlines
+            if outline.name and outline.kind.startswith("create")
+        }
+
+    @property
+    def left(self) -> Mapping[str, str] | None:
+        """The names that stand when the work is done; None where the text does not tell."""
+        if self.work is None or self.work.problems:
+            return None
+        left: dict[str, str] = {}
+        for outline in self.work.outlines:
+            if outline.kind.startswith("create") and outline.name:
+                left[fold(outline.name)] = outline.name
+            elif outline.name:
+                left.pop(fold(outline.name), None)
+        return left
+
+
+def script_of(draft: Draft, parse: Parser) -> Script:
+    """Reads the texts of one entry; none of an entry whose name or kind is not known."""
+    node = draft.node
+    if node is None:
+        return Script(None, ())
+    work = None
+    if isinstance(node, SqlNode) and "sql" not in draft.faulty:
+        work = _text(f"{draft.label}, sql", node.sql, parse, _work_faults)
+    checks = (
+        _text(f"{draft.label}, {place}", query, parse, _check_faults)
+        for place, query in _queries(node)
+    )
+    return Script(work, tuple(checks))
+
+
+def _queries(node: Node) -> Iterator[tuple[str, str]]:
+    for name, query in node.validate.items():
+        yield f"validate[{name!r}]", query
+    for position, query in enumerate(node.validate_sql):
+        yield f"validate_sql[{position}]", query
+
+
+def _text(where: str, sql: str, parse: Parser, faults: _Faults) -> Text:
+    try:
+        statements = parse.split(sql)
+        outlines = tuple(parse.outline(statement) for statement in statements)
+        messages = [*faults(statements, outlines), *_writes(statements, parse)]
+    except StatementError as error:
+        return Text(where, (), (Problem(where, _in_one_line(str(error))),))
+    return Text(where, outlines, tuple(Problem(where, message) for message in messages))
+
+
+def _work_faults(statements: Sequence[Statement], outlines: Sequence[Outline]) -> Iterator[str]:
+    for statement, outline in zip(statements, outlines, strict=True):
+        if outline.kind not in _DEFINITIONS:
+            yield f"an sql node may only create and drop views and macros, not {_shown(statement)}"
+
+
+def _check_faults(statements: Sequence[Statement], outlines: Sequence[Outline]) -> Iterator[str]:
+    if len(statements) > 1:
+        yield f"must be one query, not {len(statements)} statements"
+    elif outlines[0].kind != "select":
+        yield f"must be a query, not {_shown(statements[0])}"
+
+
+def _writes(statements: Iterable[Statement], parse: Parser) -> Iterator[str]:
+    for statement in statements:
+        parts = (use for tree in parse.trees(statement) for use in uses(tree))
+        for part in parts:
+            if isinstance(part, Construct):
+                what = part.name.partition("_")[0]
+                yield f"a query may only read; {_shown(statement)} holds {what}"
+
+
+def _shown(statement: Statement) -> str:
+    text = " ".join(statement.text.split())
+    return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
+
+
+def _in_one_line(message: str) -> str:
+    """Returns DuckDB's message with the place that it draws on lines of their own."""
+    place = _PLACE.fullmatch(message)
+    if place is None:
+        return message
+    return f"{place['words']}, in line {place['line']}: {place['text'].strip()}"
