@@ -14,6 +14,8 @@ MAX_ELAPSED_S = 600.0
 MAX_PAUSED_S = 600.0
 """Seconds that one call may spend in shared pauses."""
 _MAX_BACKOFF_S = 60.0
+_SPREAD_S = 0.5
+"""Of the moments at which several processes come back after the same pause."""
 
 
 def wait_before_retry(history: Sequence[Failure], elapsed_s: float, jitter: float) -> float | None:
@@ -31,7 +33,7 @@ def wait_before_retry(history: Sequence[Failure], elapsed_s: float, jitter: floa
     same = [failure for failure in history if failure.reason == last.reason]
     tried = [failure for failure in history if failure.action != "pause"]
     if last.action == "pause":
-        return max(last.wait_s, _interval(len(same)) / 2) + jitter * _interval(len(same)) / 2
+        return _pause(last.wait_s, len(same), jitter)
     if last.action == "raise" or len(same) > last.retries:
         return None
     if len(tried) >= MAX_ATTEMPTS or elapsed_s >= MAX_ELAPSED_S:
@@ -47,6 +49,13 @@ def exhausted(history: Sequence[Failure]) -> TaskgraphError:
     counts = Counter(failure.reason for failure in history)
     kinds = ", ".join(f"{reason} {count}" for reason, count in counts.items())
     return last.error(f"{last.message}; {len(history)} attempts ({kinds})", last.hint)
+
+
+def _pause(asked_s: float, times: int, jitter: float) -> float:
+    if asked_s:
+        return asked_s + jitter * _SPREAD_S
+    half = _interval(times) / 2
+    return half + jitter * half
 
 
 def _interval(tries: int) -> float:

@@ -1,0 +1,56 @@
+"""What a run asks its models through: the model, the book of spending, and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from taskgraph.events import Emit, Warned
+from taskgraph.llm.accounts import Allowance
+from taskgraph.llm.ledger import Ledger
+from taskgraph.llm.model import Model
+from taskgraph.llm.preflight import ModelFacts
+from taskgraph.settings import RunSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelService:
+    """Everything that prompt nodes share.
+
+    Attributes:
+        model: answers every request.
+        ledger: what the run and its nodes may spend, and have spent.
+        facts: what the server tells of each model, by the name it is asked for.
+    """
+
+    model: Model
+    ledger: Ledger
+    facts: Mapping[str, ModelFacts] = field(default_factory=dict[str, ModelFacts])
+
+
+OpenService: TypeAlias = Callable[[Emit], AbstractAsyncContextManager[ModelService | None]]
+"""Opens a service whose warnings go to the given `emit`, and closes it afterwards; gives None
+where no prompt node will run."""
+
+
+def run_allowance(settings: RunSettings) -> Allowance:
+    """Returns what the settings let a whole run spend."""
+    return Allowance(max_cost=settings.max_cost, max_tokens=settings.max_tokens)
+
+
+def served_by(model: Model | None, settings: RunSettings) -> OpenService:
+    """Makes a service of a model that needs no opening, such as a script or a recording."""
+
+    @asynccontextmanager
+    async def opened(emit: Emit) -> AsyncGenerator[ModelService | None]:
+        def warn(message: str) -> None:
+            emit(Warned(message))
+
+        if model is None:
+            yield None
+        else:
+            yield ModelService(model, Ledger(run_allowance(settings), warn=warn))
+
+    return opened
