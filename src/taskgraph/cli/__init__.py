@@ -48,6 +48,7 @@ def _imported(name: str) -> click.Command:
 
 
 @click.group(
+    "taskgraph",
     cls=_Group,
     commands={name: click.Command(name, help=text) for name, text in _COMMANDS.items()},
     context_settings={"help_option_names": ["-h", "--help"]},

@@ -27,7 +27,7 @@ class ExitCode(IntEnum):
     USAGE = 2
     """An option, the spec or a file is wrong; nothing has run. click's own code too."""
     STOPPED = 3
-    """A budget or a limit was reached, or the service refused everybody."""
+    """A budget or a limit was reached, or the service refused everybody: resumable."""
     INTERRUPTED = 130
     """Ctrl-C or SIGTERM; 128 + SIGINT, as shells have it."""
 
@@ -43,9 +43,10 @@ _OF_A_RUN = {
 def exit_code(error: TaskgraphError) -> ExitCode:
     """Returns the exit code of a command that ended with this error."""
     match error:
-        case UserError():
+        # In the middle of a run, a RunError stops the run; what is raised had nothing to stop.
+        case UserError() | RunError():
             return ExitCode.USAGE
-        case LimitReached() | RunError():
+        case LimitReached():
             return ExitCode.STOPPED
         case _:
             return ExitCode.FAILED
