@@ -1,0 +1,117 @@
+"""A run's record as text for a person, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import Any, cast
+
+from taskgraph.cli.console import (
+    counts_text,
+    export_line,
+    outcome_line,
+    reason_lines,
+    spent,
+    warned_line,
+    warning_lines,
+)
+from taskgraph.cli.json_lines import SCHEMA_VERSION, outcome_json
+from taskgraph.events import Outcome, Status
+from taskgraph.llm.messages import NOTHING_USED, Usage
+from taskgraph.report import NodeReport, RunReport
+from taskgraph.spec import Kind
+
+_WIDTH = 10
+
+
+def run_lines(report: RunReport) -> Iterator[str]:
+    """Tells of a run: where it came from, how each node ended, exports, warnings, the sum."""
+    yield from _head(report)
+    yield ""
+    outcomes = outcomes_of(report)
+    width = max((len(outcome.node) for outcome in outcomes), default=0)
+    for outcome in outcomes:
+        yield outcome_line(outcome, width)
+        yield from warning_lines(outcome)
+        if outcome.status in ("failed", "stopped"):
+            yield from reason_lines(outcome)
+    yield from (export_line(name, error) for name, error in report.exports.items())
+    yield from (warned_line(node, message) for node, message in report.warnings)
+    yield ""
+    usage = sum((outcome.usage for outcome in outcomes), NOTHING_USED)
+    yield "  ".join([f"{report.status}. {counts_text(outcomes)}", *spent(usage)])
+
+
+def outcome_lines(outcome: Outcome) -> Iterator[str]:
+    """Tells of one node in full: its tables, checks, SQL, and the agent's last words."""
+    yield outcome_line(outcome, len(outcome.node))
+    yield from reason_lines(outcome)
+    if outcome.model:
+        yield f"    model: {outcome.model}"
+    for name, rows in outcome.tables:
+        yield f"    table: {name}, {rows:,} {'row' if rows == 1 else 'rows'}"
+    for check in outcome.checks:
+        if check.status != "fail":
+            yield f"    {check.status} {check.check}: {check.message}"
+    for definition in outcome.definitions:
+        yield from ("", f"-- {definition.name}", *definition.sql.strip().splitlines())
+    if outcome.last_words:
+        yield from ("", "last words", *outcome.last_words.strip().splitlines())
+
+
+def run_json(report: RunReport) -> Mapping[str, Any]:
+    """Returns the record as JSON values."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "path": report.path,
+        "status": report.status,
+        "meta": dict(report.meta),
+        "nodes": [full_json(outcome) for outcome in outcomes_of(report)],
+        "exports": [{"name": name, "error": error} for name, error in report.exports.items()],
+        "warnings": [{"node": node, "message": message} for node, message in report.warnings],
+    }
+
+
+def full_json(outcome: Outcome) -> Mapping[str, Any]:
+    """Returns all that is kept of a node, its SQL included, as JSON values."""
+    definitions = [asdict(definition) for definition in outcome.definitions]
+    return {**outcome_json(outcome), "definitions": definitions}
+
+
+def outcomes_of(report: RunReport) -> tuple[Outcome, ...]:
+    """Returns the nodes as the outcomes they were recorded from."""
+    return tuple(_outcome(node) for node in report.nodes)
+
+
+def _head(report: RunReport) -> Iterator[str]:
+    origin: Mapping[str, Any] = json.loads(report.meta.get("spec", "{}"))
+    facts = {
+        "file": report.path,
+        "spec": origin.get("file") or origin.get("module") or "built in memory",
+        "started": f"{report.meta.get('created_at_utc', '?')}",
+        "finished": report.meta.get("finished_at_utc", "no"),
+        "model": f"{report.meta.get('llm_model')} ({report.meta.get('llm_reasoning_effort')})",
+    }
+    for label, text in facts.items():
+        yield f"{label:<{_WIDTH}}{text}"
+
+
+def _outcome(node: NodeReport) -> Outcome:
+    return Outcome(
+        node=node.node,
+        kind=cast("Kind", node.kind),
+        status=cast("Status", node.status),
+        started_at=node.started_at,
+        elapsed_ms=node.elapsed_ms,
+        error=node.error,
+        hint=node.hint,
+        checks=node.checks,
+        definitions=node.definitions,
+        tables=tuple(node.tables.items()),
+        usage=Usage(node.prompt_tokens, node.completion_tokens, cost_usd=node.cost_usd),
+        model=node.model,
+        iterations=node.iterations,
+        tool_calls=node.tool_calls,
+        last_words=node.last_words,
+    )
