@@ -121,7 +121,7 @@ class Asker:
         task = self.task
         return ModelRequest(
             model=task.model,
-            messages=sent(self.conversation.messages, view),
+            messages=sent(self.conversation.messages, view, task.node),
             tools=task.tools,
             session=task.session,
             step=self.iterations + 1,

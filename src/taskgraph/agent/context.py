@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from taskgraph.agent.arguments import wire_arguments
 from taskgraph.agent.conversation import has_text
-from taskgraph.agent.feedback import ROUNDS_LEFT_OUT, elided
+from taskgraph.agent.feedback import elided, rounds_left_out
 from taskgraph.llm.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 FULL = 0.8
@@ -42,24 +42,21 @@ Measure: TypeAlias = Callable[[View], float]
 """Says how large a request with this view would be."""
 
 
-def sent(messages: Sequence[Message], view: View) -> tuple[Message, ...]:
+def sent(messages: Sequence[Message], view: View, node: str) -> tuple[Message, ...]:
     """Returns the messages to send, in a form that every server takes back.
 
     An answer without text and calls is left out, arguments are JSON objects, tool names are names.
     """
     start = _first_round(messages)
-    kept = range(max(start, view.dropped_before), len(messages))
-    head = [*messages[:start]]
-    if kept.start > start:
-        head.append(UserMessage(ROUNDS_LEFT_OUT))
-    return (
-        *head,
-        *(
-            _wire(messages[at], at < view.elided_before)
-            for at in kept
-            if _said_something(messages[at])
-        ),
+    head = messages[:start]
+    if view.dropped_before > start:
+        head = [*head, UserMessage(rounds_left_out(node))]
+    rounds = (
+        _wire(message, is_old=at < view.elided_before)
+        for at, message in enumerate(messages)
+        if at >= max(start, view.dropped_before) and _said_something(message)
     )
+    return (*head, *rounds)
 
 
 def roomier(messages: Sequence[Message], view: View, measure: Measure, target: float) -> View:
@@ -101,7 +98,7 @@ def _said_something(message: Message) -> bool:
     )
 
 
-def _wire(message: Message, is_old: bool) -> Message:
+def _wire(message: Message, *, is_old: bool) -> Message:
     match message:
         case ToolMessage(call_id, content) if is_old and len(content) > _SHORT_RESULT:
             return ToolMessage(call_id, elided(content))

@@ -14,10 +14,6 @@ _MESSAGE_CHARACTERS = 300
 _ELIDED_CHARACTERS = 200
 _SEVERITY: tuple[CheckStatus, ...] = ("fail", "warn", "pass")
 
-ROUNDS_LEFT_OUT = (
-    "[Earlier rounds are left out here because the conversation grew too long. Whatever you "
-    "created still stands: SELECT view_name, sql FROM duckdb_views() WHERE NOT internal]"
-)
 RESUMED = (
     "The run was interrupted here and goes on now. Whatever you created still stands, and you can "
     "use the tool again."
@@ -62,6 +58,15 @@ def many_errors(rounds: int) -> str:
     return (
         f"nothing has worked for {rounds} turns: step back, DESCRIBE what you read, try the "
         "smallest part on its own, and build up from there"
+    )
+
+
+def rounds_left_out(node: str) -> str:
+    """Stands in for rounds that are not sent any more."""
+    return (
+        "[Earlier rounds are left out here because the conversation grew too long. Whatever you "
+        "created still stands: SELECT view_name, sql FROM duckdb_views() "
+        f"WHERE NOT internal AND view_name ILIKE '{node}%']"
     )
 
 

@@ -1,0 +1,142 @@
+"""What an agent may read, described as richly as the room allows; what is cut says how to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from taskgraph.agent.rendering import columns_text, cut, row_line, rows_text
+from taskgraph.database import Result
+from taskgraph.events import CheckResult, Definition
+from taskgraph.spec import Kind
+
+SAMPLE_ROWS = 3
+"""Rows of each relation that are worth fetching for a brief."""
+_CELL_CHARACTERS = 80
+_MESSAGE_CHARACTERS = 200
+_LARGEST_PART = 4
+_ALL = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A table or view that the agent may read."""
+
+    name: str
+    kind: Literal["table", "view"]
+    row_count: int | None
+    """None where counting took too long."""
+    sample: Result
+    """Its columns and types, and the first few rows."""
+    sql: str | None = None
+    """The statement that made it; None for a source."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """A node that the agent's node depends on, directly or through others."""
+
+    node: str
+    kind: Kind
+    relations: tuple[Relation, ...]
+    description: str | None = None
+    macros: tuple[Definition, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    """What its checks said when it passed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Detail:
+    """How much of a relation is shown."""
+
+    rows: int
+    sql_characters: int
+    columns_characters: int
+
+
+_DETAILS = (
+    _Detail(SAMPLE_ROWS, _ALL, _ALL),
+    _Detail(SAMPLE_ROWS, 1_500, _ALL),
+    _Detail(1, 500, 20_000),
+    _Detail(0, 0, 3_000),
+    _Detail(0, 0, 300),
+    _Detail(0, 0, 0),
+)
+
+
+def inputs_text(upstream: Sequence[Upstream], max_characters: int) -> str:
+    """Describes all nodes that an agent's node depends on.
+
+    All relations get the same detail, the richest that fits; one that would take more than a
+    quarter of the room gets less, so that a huge table does not cost the others their samples.
+
+    Args:
+        upstream: the nodes, nearest first.
+        max_characters: characters the description may take.
+    """
+    if not upstream:
+        return "Nothing but what you create: this node depends on no other."
+    text = ""
+    for richest in range(len(_DETAILS)):
+        text = "\n\n".join(_node_text(node, richest, max_characters) for node in upstream)
+        if len(text) <= max_characters:
+            return text
+    return f"{text[:max_characters]}…\n(The list is cut: {len(upstream)} nodes can be read.)"
+
+
+def _node_text(node: Upstream, richest: int, max_characters: int) -> str:
+    part = max_characters // _LARGEST_PART
+    lines = [f"## {node.node} ({_KINDS[node.kind]})"]
+    if node.description:
+        lines.append(cut(node.description, _DETAILS[richest].columns_characters))
+    if node.checks:
+        lines.append(_checks_text(node.checks))
+    lines += [_fitting(relation, richest, part) for relation in node.relations]
+    lines += [_macro_text(macro, _DETAILS[richest]) for macro in node.macros]
+    return "\n".join(lines)
+
+
+_KINDS = {"source": "source", "sql": "made by SQL", "prompt": "made by SQL that a model wrote"}
+
+
+def _checks_text(results: Sequence[CheckResult]) -> str:
+    statuses: dict[str, str] = {}
+    for result in results:
+        if result.status != "pass":
+            statuses[result.check] = f"{result.status} ({cut(result.message, _MESSAGE_CHARACTERS)})"
+        statuses.setdefault(result.check, "pass")
+    return f"checks on it: {', '.join(f'{name} {status}' for name, status in statuses.items())}"
+
+
+def _fitting(relation: Relation, richest: int, max_characters: int) -> str:
+    text = ""
+    for detail in _DETAILS[richest:]:
+        text = "\n".join(_relation_lines(relation, detail))
+        if len(text) <= max_characters:
+            break
+    return text
+
+
+def _relation_lines(relation: Relation, detail: _Detail) -> Iterator[str]:
+    sample = relation.sample
+    count = "rows not counted" if relation.row_count is None else rows_text(relation.row_count)
+    yield f"{relation.kind} {relation.name}, {count}, {len(sample.columns)} columns"
+    if detail.columns_characters:
+        columns = columns_text(sample.columns, sample.types)
+        yield cut(columns, detail.columns_characters)
+        if len(columns) > detail.columns_characters:
+            yield f"(for all columns: DESCRIBE {relation.name})"
+    yield from (row_line(row, _CELL_CHARACTERS) for row in sample.rows[: detail.rows])
+    if relation.sql and detail.sql_characters:
+        yield _sql(relation.sql, detail)
+    elif relation.sql:
+        yield "(the SQL that made it is left out)"
+
+
+def _macro_text(macro: Definition, detail: _Detail) -> str:
+    return _sql(macro.sql, detail) if detail.sql_characters else f"macro {macro.name}"
+
+
+def _sql(text: str, detail: _Detail) -> str:
+    return f"```sql\n{cut(text.strip(), detail.sql_characters)}\n```"
