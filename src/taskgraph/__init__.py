@@ -1,1 +1,46 @@
-"""Taskgraph."""
+"""A DAG scheduler for LLM agents on DuckDB: agents write views, checks decide, one `.db` keeps it all.
+
+A spec may be written with these classes, with dicts of the same fields, or with both:
+
+    from taskgraph import PromptNode, SourceNode, SqlNode
+
+    NODES = [
+        SourceNode(name="orders", source="orders.csv"),
+        SqlNode(name="paid", depends_on=["orders"],
+                sql="CREATE VIEW paid_orders AS SELECT * FROM orders WHERE status = 'paid'"),
+    ]
+
+Importing the package loads neither the database nor anything else that is slow.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from taskgraph.errors import Problem, SpecError, TaskgraphError
+from taskgraph.spec import Node, PromptNode, SourceNode, Spec, SqlNode, Task
+
+__all__ = [
+    "Node",
+    "Problem",
+    "PromptNode",
+    "SourceNode",
+    "Spec",
+    "SpecError",
+    "SqlNode",
+    "Task",
+    "TaskgraphError",
+]
+
+__version__: str
+"""Of the installed distribution."""
+
+
+if not TYPE_CHECKING:  # a type checker would take any name from a module with `__getattr__`
+
+    def __getattr__(name: str) -> str:
+        if name == "__version__":
+            from importlib.metadata import version  # noqa: PLC0415 - 40 ms, and seldom asked
+
+            return version("taskgraph-duckdb")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -143,6 +143,22 @@ Node: TypeAlias = SourceNode | SqlNode | PromptNode
 Transform: TypeAlias = SqlNode | PromptNode
 
 
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A task of the older format, for specs that are written with it; new specs use nodes."""
+
+    name: str
+    prompt: str = ""
+    sql: str = ""
+    inputs: Sequence[str] = ()
+    """Sources, and views of other tasks, that it reads."""
+    outputs: Sequence[str] = ()
+    """Views that it must make."""
+    output_columns: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
+    validate_sql: Sequence[str] = ()
+    """Queries that must return no row."""
+
+
 @dataclass(frozen=True, slots=True)
 class SpecOrigin:
     """Where a spec came from: what provenance needs to find or to rebuild it."""

@@ -7,7 +7,7 @@ An input is a source. A task is an SQL or prompt node; it depends on whoever mak
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, cast
 
 from taskgraph.database import fold
@@ -22,22 +22,6 @@ _NODE_FIELDS = tuple(
     one for one in {**RULES["sql"], **RULES["prompt"]} if one not in {"name", "depends_on"}
 )
 _TASK_FIELDS = ("name", "inputs", *_NODE_FIELDS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A task of the older format, for specs that are written with it; new specs use nodes."""
-
-    name: str
-    prompt: str = ""
-    sql: str = ""
-    inputs: Sequence[str] = ()
-    """Sources, and views of other tasks, that it reads."""
-    outputs: Sequence[str] = ()
-    """Views that it must make."""
-    output_columns: Mapping[str, Sequence[str]] = field(default_factory=dict[str, "Sequence[str]"])
-    validate_sql: Sequence[str] = ()
-    """Queries that must return no row."""
 
 
 def older_entries(inputs: Mapping[Any, Any], tasks: Sequence[Any]) -> tuple[Entry, ...]:
