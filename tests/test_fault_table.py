@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from pathlib import Path
 
@@ -60,6 +61,7 @@ WAITING = {35, 36, 37, 38, 40, 44, 45}
 _NAME = re.compile(r"test_faults?_(\d\d)(?:_to_(\d\d))?_")
 
 
+@functools.cache
 def _named() -> set[int]:
     """Numbers in the names of all tests."""
     found: set[int] = set()

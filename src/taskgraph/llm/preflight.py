@@ -63,7 +63,12 @@ class Preflight:
 
 
 async def preflight(
-    client: OpenRouter, models: Sequence[str], today: date, max_cost: float | None = None
+    client: OpenRouter,
+    models: Sequence[str],
+    today: date,
+    *,
+    max_cost: float | None = None,
+    request_s: float = REQUEST_S,
 ) -> Preflight:
     """Asks the server about the key and the models.
 
@@ -72,6 +77,7 @@ async def preflight(
         models: every model that the run may ask, fallbacks too.
         today: to warn of models that soon end.
         max_cost: US dollars the run may spend; a key that allows less is a warning.
+        request_s: seconds that each of the two requests may take.
 
     Raises:
         AuthenticationFailed: the server does not know the key.
@@ -81,42 +87,42 @@ async def preflight(
     """
     warnings: list[str] = []
     if client.server.dialect == "openrouter":
-        warnings += await _check_key(client, max_cost)
-    listed = await _listed_models(client, warnings)
+        warnings += _check_key(client, await _page(client, "/key", request_s), max_cost)
+    listed = _listed_models(await _page(client, "/models", request_s), warnings)
     facts = {model: _find(model, listed, client, warnings) for model in models}
     for fact in facts.values():
         warnings += _check_model(fact, today)
     return Preflight(facts, tuple(warnings))
 
 
-async def _check_key(client: OpenRouter, max_cost: float | None) -> list[str]:
-    reply = await _page(client, "/key")
-    if isinstance(reply, str):
-        return [reply]
-    left = first_number(as_object(reply.get("data")).get("limit_remaining"))
-    if left == 0:
+def _check_key(client: OpenRouter, page: Json | str, max_cost: float | None) -> list[str]:
+    if isinstance(page, str):
+        return [page]
+    left = as_object(page.get("data")).get("limit_remaining")
+    if not isinstance(left, int | float):
+        return []
+    if left <= 0:
         raise PaymentRequired(
             f"the key for {client.server.host} has reached its credit limit",
             hint="Raise the key's limit, or use another key.",
         )
-    if left is not None and max_cost is not None and left < max_cost:
+    if max_cost is not None and left < max_cost:
         return [f"the key allows ${left:.2f} more, less than the run's limit of ${max_cost:.2f}"]
     return []
 
 
-async def _listed_models(client: OpenRouter, warnings: list[str]) -> Mapping[str, Json]:
-    reply = await _page(client, "/models")
-    if isinstance(reply, str):
-        warnings.append(reply)
+def _listed_models(page: Json | str, warnings: list[str]) -> Mapping[str, Json]:
+    if isinstance(page, str):
+        warnings.append(page)
         return {}
-    entries = (as_object(entry) for entry in as_list(reply.get("data")))
+    entries = (as_object(entry) for entry in as_list(page.get("data")))
     return {name: entry for entry in entries if (name := as_text(entry.get("id")))}
 
 
-async def _page(client: OpenRouter, path: str) -> Json | str:
+async def _page(client: OpenRouter, path: str, timeout_s: float) -> Json | str:
     """A page's JSON object, or a sentence that says why there is none."""
     host = client.server.host
-    reply = await client.get(path, REQUEST_S)
+    reply = await client.get(path, timeout_s)
     if isinstance(reply, Failure):
         if reply.reason in {"connect", "settings"}:
             raise WrongEndpoint(reply.message, "Check the base URL, and that the server runs.")

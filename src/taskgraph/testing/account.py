@@ -52,6 +52,8 @@ class ServerState:
     """Entries of the `/models` page, see `model_entry`."""
     pages: dict[str, Reply] = field(default_factory=dict[str, Reply])
     """Replies by path that take the place of the usual pages."""
+    silent_pages: bool = False
+    """Never answers a GET."""
 
     def rate(self, model: str) -> Rate:
         """Returns a model's prices."""

@@ -226,7 +226,8 @@ class FakeOpenRouter:
         if request.method == "POST" and request.path == CHAT_PATH:
             return await self._chat(request)
         path = request.path.removeprefix(BASE_PATH)
-        return account.page(self.state, path, request.headers.get("authorization")), PERFECT
+        reply = account.page(self.state, path, request.headers.get("authorization"))
+        return reply, Wire(cut_head=0, ending="hang") if self.state.silent_pages else PERFECT
 
     async def _chat(self, request: http1.Request) -> tuple[Reply | RawBytes, Wire]:
         lane, seen = self._see(request)
