@@ -32,6 +32,7 @@ class Workplace:
     verdicts: Sequence[CheckResult] = ()
     events: list[Event] = field(default_factory=list[Event])
     checked: int = 0
+    check_error: Exception | None = None
 
     def tool(self) -> SqlTool:
         """A new tool on this cursor."""
@@ -52,6 +53,8 @@ class Workplace:
 
     async def _check(self) -> tuple[CheckResult, ...]:
         self.checked += 1
+        if self.check_error:
+            raise self.check_error
         return tuple(self.verdicts)
 
 

@@ -13,7 +13,7 @@ from typing import TypeAlias
 
 from taskgraph.agent.arguments import wire_arguments
 from taskgraph.agent.conversation import has_text
-from taskgraph.agent.feedback import elided, rounds_left_out
+from taskgraph.agent.feedback import elided, rounds_left_out, shortened
 from taskgraph.llm.messages import AssistantMessage, Message, ToolCall, ToolMessage, UserMessage
 
 FULL = 0.8
@@ -25,6 +25,7 @@ _SMALLER = 0.9
 _KEPT_RESULTS = (3, 1)
 _KEPT_ROUNDS = 2
 _SHORT_RESULT = 500
+_LAST_RESORT_CHARACTERS = 4_000
 _NAME = re.compile(r"[^a-zA-Z0-9_-]")
 
 
@@ -36,6 +37,8 @@ class View:
     """Position before which long tool results are only hinted at."""
     dropped_before: int = 0
     """Position before which rounds are left out; the task itself always stays."""
+    result_characters: int | None = None
+    """Characters of a tool result that are sent at most; None for all."""
 
 
 Measure: TypeAlias = Callable[[View], float]
@@ -52,7 +55,7 @@ def sent(messages: Sequence[Message], view: View, node: str) -> tuple[Message, .
     if view.dropped_before > start:
         head = [*head, UserMessage(rounds_left_out(node))]
     rounds = (
-        _wire(message, is_old=at < view.elided_before)
+        _wire(_fitted(message, view, is_old=at < view.elided_before))
         for at, message in enumerate(messages)
         if at >= max(start, view.dropped_before) and _said_something(message)
     )
@@ -82,8 +85,8 @@ def _levels(messages: Sequence[Message], view: View) -> Iterator[View]:
             view = replace(view, elided_before=max(view.elided_before, results[-count]))
         yield view
     if len(rounds) > _KEPT_ROUNDS:
-        dropped = max(view.dropped_before, rounds[-_KEPT_ROUNDS])
-        yield replace(view, dropped_before=dropped)
+        view = replace(view, dropped_before=max(view.dropped_before, rounds[-_KEPT_ROUNDS]))
+    yield replace(view, result_characters=_LAST_RESORT_CHARACTERS)
 
 
 def _first_round(messages: Sequence[Message]) -> int:
@@ -98,14 +101,21 @@ def _said_something(message: Message) -> bool:
     )
 
 
-def _wire(message: Message, *, is_old: bool) -> Message:
-    match message:
-        case ToolMessage(call_id, content) if is_old and len(content) > _SHORT_RESULT:
-            return ToolMessage(call_id, elided(content))
-        case AssistantMessage(tool_calls=calls) if calls:
-            return replace(message, tool_calls=tuple(map(_wire_call, calls)))
-        case _:
-            return message
+def _fitted(message: Message, view: View, *, is_old: bool) -> Message:
+    if not isinstance(message, ToolMessage):
+        return message
+    content = message.content
+    if is_old and len(content) > _SHORT_RESULT:
+        return replace(message, content=elided(content))
+    if view.result_characters is not None and len(content) > view.result_characters:
+        return replace(message, content=shortened(content, view.result_characters))
+    return message
+
+
+def _wire(message: Message) -> Message:
+    if isinstance(message, AssistantMessage) and message.tool_calls:
+        return replace(message, tool_calls=tuple(map(_wire_call, message.tool_calls)))
+    return message
 
 
 def _wire_call(call: ToolCall) -> ToolCall:

@@ -112,6 +112,11 @@ def elided(content: str) -> str:
     return f"[result left out to save room; it began: {beginning}… Run it again if you need it.]"
 
 
+def shortened(content: str, max_characters: int) -> str:
+    """Returns the beginning of a tool result that does not fit the model's window."""
+    return f"{cut(content, max_characters)}\n[cut to fit your context window: ask for less]"
+
+
 def _failures(results: Sequence[CheckResult]) -> str:
     return "\n".join(_lines(_with_status(results, "fail"), _ROWS_PER_CHECK_AT_THE_END))
 

@@ -32,10 +32,10 @@ def result_text(result: Result, max_characters: int) -> str | None:
     return _joined(_lines(result, cell_characters), max_characters)
 
 
-def preview_text(result: Result) -> str:
+def preview_text(result: Result, max_characters: int) -> str:
     """Returns the first rows of a result, short whatever the rows hold."""
     lines = (row_line(row, _PREVIEW_CELL_CHARACTERS) for row in result.rows[:PREVIEW_ROWS])
-    return cut("\n".join(lines), _PREVIEW_CHARACTERS)
+    return cut("\n".join(lines), min(max_characters, _PREVIEW_CHARACTERS))
 
 
 def rows_text(count: int) -> str:

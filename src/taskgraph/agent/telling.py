@@ -94,9 +94,9 @@ async def _count(session: Session, statement: str) -> int | None:
 def _too_large(result: Result, count: int | None, max_characters: int) -> str:
     rows = f"more than {rows_text(len(result.rows))}" if count is None else rows_text(count)
     return (
-        f"Too large to show in full: {rows}; a result may have {max_characters:,} characters. "
+        f"Too large to show in full: {rows}; there is room for {max_characters:,} characters. "
         f"Aggregate, filter, choose columns or LIMIT.\nThe first rows:\n"
-        f"{_columns(result, '|')}\n{preview_text(result)}"
+        f"{_columns(result, '|', max_characters)}\n{preview_text(result, max_characters)}"
     )
 
 
@@ -120,8 +120,9 @@ async def _fill_text(session: Session, name: str, shape: Result) -> str:
     return f"{rows_text(rows)}{cut(nulls, _CANDIDATES_CHARACTERS)}"
 
 
-def _columns(result: Result, separator: str) -> str:
-    return cut(columns_text(result.columns, result.types, separator), _COLUMNS_CHARACTERS)
+def _columns(result: Result, separator: str, max_characters: int = _COLUMNS_CHARACTERS) -> str:
+    text = columns_text(result.columns, result.types, separator)
+    return cut(text, min(max_characters, _COLUMNS_CHARACTERS))
 
 
 async def _candidates(

@@ -39,7 +39,7 @@ RUN_SQL = Tool(
 AfterDefine: TypeAlias = Callable[[], Awaitable[tuple[CheckResult, ...]]]
 """Runs the node's checks on its views as they stand."""
 
-_LEAST_CHARACTERS = 2_000
+_LEAST_CHARACTERS = 300
 _LABEL_CHARACTERS = 80
 
 
@@ -63,6 +63,7 @@ class SqlTool:
     readable: Sequence[str]
     max_characters: int
     _defined: dict[str, StatementResult] = field(default_factory=dict[str, StatementResult])
+    _definitions: int = 0
 
     async def run(self, sql: str) -> ToolOutcome:
         """Runs the statements of one call in order, up to the first that fails.
@@ -70,14 +71,14 @@ class SqlTool:
         Raises:
             QueryStuck: a statement could not be interrupted; the session is lost.
         """
-        before = self._state()
+        before = self._definitions
         try:
             statements = await self.session.split(sql)
         except MISTAKES as error:
-            statements, texts, failed = (), [await self._failure(sql, error, 0.0)], True
+            texts, failed = [await self._failure(sql, error, 0.0)], True
         else:
             texts, failed = await self._run_all(statements)
-        if self._state() != before:
+        if self._definitions > before:
             texts.append(await self._checks())
         return ToolOutcome("\n".join(filter(None, texts)), failed, self._state())
 
@@ -102,6 +103,7 @@ class SqlTool:
             return await self._failure(statement, error, (perf_counter() - started) * 1000), True
         if done.name:
             self._defined[fold(done.name)] = done
+            self._definitions += 1
         self.emit(
             StatementRun(
                 node=self.node,

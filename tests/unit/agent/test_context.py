@@ -97,6 +97,18 @@ async def test_rounds_are_left_out_whole() -> None:
     assert kinds == ["System", "User", "User", "Assistant", "Tool", "Assistant", "Tool"]
 
 
+async def test_a_single_result_that_fills_the_window_is_cut_as_the_last_resort() -> None:
+    overflows = iter([ContextOverflow("too long")])
+    bench = _bench_with_long_results(
+        rounds=1, last=lambda request: next(overflows, "Done."), answers=2
+    )
+
+    assert (await bench.run()).status == "accepted"
+    (result,) = [one for one in bench.sent(-1) if isinstance(one, ToolMessage)]
+    assert result.content.endswith("[cut to fit your context window: ask for less]")
+    assert len(result.content) < 4_200
+
+
 def _bench_with_long_results(
     rounds: int,
     last: Callable[[ModelRequest], str | ContextOverflow] = lambda request: "Done.",

@@ -10,6 +10,7 @@ import pytest
 from agent_workspace import Workplace, workplace, workspace
 from taskgraph.agent.tools import RUN_SQL
 from taskgraph.database import Database
+from taskgraph.errors import QueryTimeout
 from taskgraph.events import CheckResult
 
 pytestmark = pytest.mark.anyio
@@ -193,7 +194,7 @@ async def test_a_result_over_the_limit_is_counted_described_and_previewed(place:
     outcome = await place.tool().run("SELECT range AS n, 'x' AS t FROM range(12345) -- all")
 
     assert outcome.content == (
-        "Too large to show in full: 12,345 rows; a result may have 30,000 characters. "
+        "Too large to show in full: 12,345 rows; there is room for 30,000 characters. "
         "Aggregate, filter, choose columns or LIMIT.\n"
         "The first rows:\nn BIGINT|t VARCHAR\n0|x\n1|x\n2|x\n3|x\n4|x"
     )
@@ -204,7 +205,7 @@ async def test_a_result_over_the_limit_is_counted_described_and_previewed(place:
 async def test_few_but_wide_rows_are_over_the_limit_too(place: Workplace) -> None:
     outcome = await place.tool().run("SELECT repeat('x', 500) AS t FROM range(100)")
 
-    assert "100 rows; a result may have" in outcome.content
+    assert "100 rows; there is room for" in outcome.content
     assert len(outcome.content) < 3_000
 
 
@@ -250,6 +251,23 @@ async def test_the_checks_run_also_when_a_later_statement_failed(place: Workplac
     await place.tool().run("CREATE VIEW match_x AS FROM bank; SELECT nope")
 
     assert place.checked == 1
+
+
+async def test_checks_that_take_too_long_do_not_spoil_the_definition(place: Workplace) -> None:
+    place.check_error = QueryTimeout("stopped after 30 s")
+
+    outcome = await place.tool().run("CREATE VIEW match_x AS FROM bank")
+
+    assert outcome.content.endswith("\nchecks: not finished (stopped after 30 s)")
+    assert not outcome.failed
+
+
+async def test_the_results_of_many_statements_stay_bounded(place: Workplace) -> None:
+    wide = "SELECT " + ", ".join(f"repeat('x', 900) AS column_{number}" for number in range(60))
+
+    outcome = await place.tool().run("; ".join([wide] * 20))
+
+    assert len(outcome.content) < 60_000
 
 
 async def test_the_state_changes_with_definitions_only(place: Workplace) -> None:
