@@ -16,7 +16,9 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("guard_policy",),
     ("catalog", "plan", "ingest", "guard", "trace", "output", "agent.prompts", "llm", "provenance"),
     ("loader", "tally", "validate", "materialise", "export", "agent", "report", "meta", "testing"),
-    ("finish", "brief"),
+    ("finish",),
+    ("workshop",),
+    ("agent_node",),
     ("nodes",),
     ("progress",),
     ("runner",),
@@ -43,16 +45,25 @@ def _module(path: Path) -> str:
 
 def _imported(path: Path) -> set[str]:
     """Our own modules that a file imports at run time."""
-    tree = ast.parse(path.read_text())
     found: set[str] = set()
-    for node in ast.walk(tree):
+    for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
-            found.add(node.module)
+            found.update(_imported_from(node.module, {alias.name for alias in node.names}))
         elif isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
-    ours = {name.removeprefix("taskgraph.") for name in found if name.startswith("taskgraph.")}
-    ours.discard(_module(path))  # `from taskgraph.cli import run` in `cli` names a sibling
-    return ours | ({"__init__"} if "taskgraph" in found else set())
+    return {
+        name.removeprefix("taskgraph.") if name != "taskgraph" else "__init__"
+        for name in found
+        if name.split(".")[0] == "taskgraph"
+    }
+
+
+def _imported_from(module: str, names: set[str]) -> set[str]:
+    """`from package import sibling` is an import of the sibling, not of the package."""
+    folder = PACKAGE.joinpath(*module.split(".")[1:])
+    siblings = {name for name in names if (folder / f"{name}.py").exists()}
+    whole = {module} if names - siblings else set[str]()
+    return whole | {f"{module}.{name}" for name in siblings}
 
 
 MODULES = sorted(PACKAGE.rglob("*.py"))

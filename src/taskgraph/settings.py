@@ -30,6 +30,8 @@ class RunSettings:
     """Prompt and completion tokens for the whole run."""
     query_timeout_s: float = 30.0
     """Seconds per statement of an agent; a spec's own SQL has no limit."""
+    node_sql_timeout_s: float = 600.0
+    """Seconds that all checks and tables of a prompt node may take; other nodes have no limit."""
     max_result_characters: int = 30_000
     """Characters of one result that an agent is shown."""
     memory_limit: str | None = None

@@ -13,6 +13,7 @@ from taskgraph.events import (
     Definition,
     Event,
     ModelAnswered,
+    NodeEnded,
     NodeStarted,
     Outcome,
     Said,
@@ -43,9 +44,11 @@ class Tally:
 
     Attributes:
         kinds: every node of the run, with its kind.
+        outcomes: node to outcome, in the order in which nodes ended.
     """
 
     kinds: Mapping[str, Kind]
+    outcomes: dict[str, Outcome] = field(default_factory=dict[str, Outcome])
     _running: dict[str, _Running] = field(default_factory=dict[str, _Running])
 
     def record(self, event: Event) -> None:
@@ -61,6 +64,9 @@ class Tally:
                 self._of(event.node).last_words = words
             case ChecksRun():
                 self._of(event.node).checks = event.results
+            case NodeEnded():
+                self.outcomes[event.outcome.node] = event.outcome
+                self._running.pop(event.outcome.node, None)
             case _:
                 return
 
@@ -72,10 +78,6 @@ class Tally:
     def definitions(self, node: str) -> tuple[Definition, ...]:
         """Returns the node's views and macros that stand, in the order of their definition."""
         return tuple(self._of(node).definitions.values())
-
-    def usage(self) -> Usage:
-        """Returns what all nodes that are still counted have used."""
-        return sum((running.usage for running in self._running.values()), NOTHING_USED)
 
     def outcome(
         self,

@@ -1,0 +1,176 @@
+"""Runs a prompt node: gives the agent its brief, its tool and its judge, and reads how it ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from taskgraph.agent.brief import AgentBrief, brief_text
+from taskgraph.agent.inputs import SAMPLE_ROWS, Relation, Upstream
+from taskgraph.agent.loop import run_agent
+from taskgraph.agent.prompts import system_prompt
+from taskgraph.agent.session import Session
+from taskgraph.agent.task import AgentLimits, AgentResult, AgentTask
+from taskgraph.agent.tools import RUN_SQL, SqlTool
+from taskgraph.catalog import sample
+from taskgraph.database import Cursor, fold
+from taskgraph.errors import AgentFailed, InternalError, NodeLimit, QueryTimeout
+from taskgraph.events import CheckResult, Emit, Outcome
+from taskgraph.guard import Guard
+from taskgraph.llm.accounts import Allowance
+from taskgraph.llm.budget import BudgetedModel
+from taskgraph.llm.fallback import FallbackModel
+from taskgraph.llm.model import Model
+from taskgraph.llm.service import ModelService
+from taskgraph.namespace import Scope
+from taskgraph.spec import PromptNode
+from taskgraph.validate import OUTPUTS, Checker, missing_outputs
+from taskgraph.workshop import Workshop
+
+
+async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
+    """Lets an agent work until its node is committed as passed.
+
+    Raises:
+        AgentFailed: it ended without an accepted result.
+        LimitReached: a limit or a budget stopped it.
+        ModelError: its models cannot go on.
+        RunError: no model can go on.
+        QueryStuck: one of its statements could not be interrupted.
+    """
+    if shop.service is None:
+        raise InternalError("a prompt node runs, and nothing answers it")
+    desk = _Desk(shop, node, cursor, Scope(shop.names, node.name))
+    result = await run_agent(
+        _model(shop, shop.service, node),
+        await desk.task(shop.service),
+        run_sql=desk.tool().run,
+        accept=desk.accept,
+        emit=shop.emit,
+        durable=shop.settled,
+    )
+    _demand(result)
+
+
+def _demand(result: AgentResult) -> None:
+    reason = result.reason or "the agent gave no reason"
+    if result.status == "stopped":
+        raise NodeLimit(reason)
+    if result.status == "failed":
+        raise AgentFailed(reason)
+
+
+def _model(shop: Workshop, service: ModelService, node: PromptNode) -> Model:
+    allowance = Allowance(max_cost=node.max_cost, max_seconds=_max_seconds(shop, node))
+    budgeted = BudgetedModel(service.model, service.ledger, node.name, allowance)
+    return FallbackModel(budgeted, node.fallback) if node.fallback else budgeted
+
+
+def _max_seconds(shop: Workshop, node: PromptNode) -> float | None:
+    return node.max_seconds or shop.settings.max_node_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class _Desk:
+    """Where one agent works."""
+
+    shop: Workshop
+    node: PromptNode
+    cursor: Cursor
+    scope: Scope
+
+    def tool(self) -> SqlTool:
+        """Makes the agent's tool."""
+        settings = self.shop.settings
+        guard = Guard(self.cursor, self.scope, "agent")
+        return SqlTool(
+            node=self.node.name,
+            session=Session(self.cursor, guard, settings.query_timeout_s),
+            emit=self.shop.emit,
+            after_define=self._preview,
+            readable=[name for outcome in self._upstream() for name, _ in outcome.tables],
+            max_characters=settings.max_result_characters,
+        )
+
+    async def task(self, service: ModelService) -> AgentTask:
+        """Puts together what the agent is told and what it may use."""
+        settings, node = self.shop.settings, self.node
+        model = node.model or settings.model
+        facts = service.facts.get(model)
+        brief = await self.shop.in_thread(self.cursor, self._brief)
+        limits = AgentLimits(
+            max_iterations=node.max_iterations or settings.max_iterations,
+            max_tokens=node.max_tokens or settings.max_node_tokens,
+            max_seconds=_max_seconds(self.shop, node),
+        )
+        return AgentTask(
+            node=node.name,
+            model=model,
+            session=f"{self.shop.run_id}/{node.name}",
+            system=system_prompt(settings.query_timeout_s, settings.max_result_characters),
+            brief=brief_text(brief),
+            tools=(RUN_SQL,),
+            limits=limits,
+            reasoning_effort=node.reasoning_effort or settings.reasoning_effort,
+            context_length=facts.context_length if facts else None,
+        )
+
+    async def accept(self) -> tuple[CheckResult, ...]:
+        """Commits the node as passed if everything holds; returns what does not."""
+        limit = self.shop.settings.node_sql_timeout_s
+        try:
+            return await self.shop.try_to_pass(self.node, self.cursor, timeout_s=limit)
+        except QueryTimeout:
+            message = f"the checks and tables took longer than {limit:g} s: make the views cheaper"
+            return (CheckResult(OUTPUTS, "fail", message),)
+
+    async def _preview(self) -> tuple[CheckResult, ...]:
+        return await self.shop.in_thread(
+            self.cursor, self._preview_checks, self.shop.settings.query_timeout_s
+        )
+
+    def _preview_checks(self, emit: Emit) -> tuple[CheckResult, ...]:
+        # Checks on views that do not exist yet would only say so, in many words.
+        if missing := missing_outputs(self.cursor, self.node):
+            return missing
+        guard = Guard(self.cursor, self.scope, "check")
+        return Checker(self.cursor, guard, self.node, emit).preview()
+
+    def _brief(self, emit: Emit) -> AgentBrief:
+        del emit
+        prefix = fold(self.node.name) + "_"
+        nodes = self.shop.names.graph.dependencies
+        return AgentBrief(
+            node=self.node.name,
+            prompt=self.node.prompt,
+            required=self.node.required_views,
+            checks=self.node.checks,
+            upstream=tuple(self._described(outcome) for outcome in self._upstream()),
+            max_iterations=self.node.max_iterations or self.shop.settings.max_iterations,
+            not_owned=tuple(name for name in nodes if fold(name).startswith(prefix)),
+        )
+
+    def _upstream(self) -> list[Outcome]:
+        """The outcomes of all nodes that this one may read, nearest first."""
+        outcomes = self.shop.tally.outcomes
+        return [outcomes[name] for name in self.shop.names.graph.ancestors(self.node.name)]
+
+    def _described(self, outcome: Outcome) -> Upstream:
+        sql = {fold(definition.name): definition.sql for definition in outcome.definitions}
+        tables = {fold(name) for name, _ in outcome.tables}
+        return Upstream(
+            node=outcome.node,
+            kind=outcome.kind,
+            relations=tuple(
+                Relation(
+                    name=name,
+                    kind="table",
+                    row_count=count,
+                    sample=sample(self.cursor, name, SAMPLE_ROWS),
+                    sql=sql.get(fold(name)),
+                )
+                for name, count in outcome.tables
+            ),
+            description=self.shop.descriptions.get(outcome.node),
+            macros=tuple(one for one in outcome.definitions if fold(one.name) not in tables),
+            checks=outcome.checks,
+        )

@@ -1,0 +1,104 @@
+"""Runs one node of each kind: the only place that asks what kind a node is."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from functools import partial
+from time import perf_counter
+from typing import assert_never
+
+from taskgraph.agent_node import run_prompt
+from taskgraph.database import Cursor
+from taskgraph.errors import ChecksFailed, StatementError
+from taskgraph.events import CheckResult, Emit, NodeStarted, StatementRun, Warned
+from taskgraph.guard import Guard
+from taskgraph.ingest import Ingested, ingest
+from taskgraph.namespace import Scope
+from taskgraph.spec import Node, PromptNode, SourceNode, SqlNode
+from taskgraph.workshop import Workshop
+
+
+async def run_node(shop: Workshop, node: Node) -> None:
+    """Executes, validates, materialises and records one node; returning means it passed.
+
+    Raises:
+        NodeError: this node cannot pass.
+        LimitReached: a limit stopped it.
+        RunError: nothing can go on.
+        Exception: whatever a spec's own callable raised.
+    """
+    shop.emit(NodeStarted(node.name, node.kind))
+    with closing(shop.database.cursor()) as cursor:
+        match node:
+            case SourceNode():
+                await _run_source(shop, node, cursor)
+            case SqlNode():
+                await _run_sql(shop, node, cursor)
+            case PromptNode():
+                await run_prompt(shop, node, cursor)
+            case _:
+                assert_never(node)
+
+
+async def _run_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None:
+    def work(emit: Emit) -> Ingested:
+        started = perf_counter()
+        ingested = ingest(cursor, node, shop.directory)
+        emit(_ingest_statement(ingested, (perf_counter() - started) * 1000))
+        return ingested
+
+    ingested = await shop.in_thread(cursor, work)
+    for warning in ingested.warnings:
+        shop.emit(Warned(warning, node.name))
+    tables = ((ingested.table, ingested.row_count),)
+    _demand(await shop.try_to_pass(node, cursor, tables=tables))
+
+
+def _ingest_statement(ingested: Ingested, elapsed_ms: float) -> StatementRun:
+    return StatementRun(
+        node=ingested.table,
+        source="ingest",
+        kind="create_table",
+        query=f"ingest {ingested.table}",
+        row_count=ingested.row_count,
+        elapsed_ms=elapsed_ms,
+        name=ingested.table,
+    )
+
+
+async def _run_sql(shop: Workshop, node: SqlNode, cursor: Cursor) -> None:
+    guard = Guard(cursor, Scope(shop.names, node.name), "sql_node")
+    await shop.in_thread(cursor, partial(_run_statements, guard, node))
+    _demand(await shop.try_to_pass(node, cursor))
+
+
+def _run_statements(guard: Guard, node: SqlNode, emit: Emit) -> None:
+    for statement in guard.split(node.sql):
+        started = perf_counter()
+        kind, name, error = "refused", None, None
+        try:
+            done = guard.run(statement, max_rows=0)
+            kind, name = done.kind, done.name
+        except StatementError as failure:
+            error = str(failure)
+            raise
+        finally:
+            emit(
+                StatementRun(
+                    node=node.name,
+                    source="sql_node",
+                    kind=kind,
+                    query=statement,
+                    error=error,
+                    name=name,
+                    elapsed_ms=(perf_counter() - started) * 1000,
+                )
+            )
+
+
+def _demand(results: tuple[CheckResult, ...]) -> None:
+    failures = [result for result in results if result.status == "fail"]
+    if failures:
+        first = f"{failures[0].check}: {failures[0].message}"
+        more = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+        raise ChecksFailed(first + more)

@@ -1,0 +1,79 @@
+"""What all nodes of a run share, and the two things that each of them does with it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from taskgraph.database import Cursor, Database
+from taskgraph.events import CheckResult, ChecksRun, Emit, Event
+from taskgraph.finish import Finisher
+from taskgraph.guard import Guard
+from taskgraph.llm.service import ModelService
+from taskgraph.namespace import Names, Scope
+from taskgraph.settings import RunSettings
+from taskgraph.spec import Node
+from taskgraph.tally import Tally
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What all nodes of a run share.
+
+    Attributes:
+        database: the open workspace.
+        names: who owns which name, and the graph.
+        descriptions: what the spec says of its nodes, for those that it describes.
+        settings: the run's settings.
+        tally: how each node stands.
+        emit: receives every event, on the event loop's thread.
+        settled: returns once everything emitted so far is committed.
+        service: what prompt nodes ask their models through; None if none will run.
+        directory: where relative source paths start.
+        run_id: tells this run's conversations from others'.
+    """
+
+    database: Database
+    names: Names
+    descriptions: Mapping[str, str]
+    settings: RunSettings
+    tally: Tally
+    emit: Emit
+    settled: Callable[[], Awaitable[None]]
+    service: ModelService | None
+    directory: Path | None
+    run_id: str
+
+    async def in_thread(
+        self, cursor: Cursor, work: Callable[[Emit], T], timeout_s: float | None = None
+    ) -> T:
+        """Does blocking work in a thread; its events are passed on here, on the loop's thread."""
+        events: list[Event] = []
+        try:
+            return await cursor.run(partial(work, events.append), timeout_s=timeout_s)
+        finally:
+            for event in events:
+                self.emit(event)
+
+    async def try_to_pass(
+        self,
+        node: Node,
+        cursor: Cursor,
+        *,
+        tables: tuple[tuple[str, int], ...] = (),
+        timeout_s: float | None = None,
+    ) -> tuple[CheckResult, ...]:
+        """Commits the node as passed if everything holds; returns the results of its checks."""
+        guard = Guard(cursor, Scope(self.names, node.name), "check")
+
+        def work(emit: Emit) -> tuple[CheckResult, ...]:
+            return Finisher(cursor, node, self.tally, guard, emit, tables).try_to_pass()
+
+        results = await self.in_thread(cursor, work, timeout_s)
+        self.emit(ChecksRun(node.name, results))
+        return results
