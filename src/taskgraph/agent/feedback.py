@@ -29,7 +29,7 @@ CUT_OFF = (
 CALL_CUT_OFF = (
     "Your answer was cut off inside this call because it was too long: write less at once."
 )
-NOT_EXECUTED = "Not executed: a limit was reached."
+NOT_EXECUTED = "Not executed: the work was stopped before this call."
 RECORDED = "[You ran exactly this before and nothing has changed since; the recorded answer:]"
 BLOCKED = (
     "Not executed: you ran exactly this before, nothing has changed since, and the answer is the "

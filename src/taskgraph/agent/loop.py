@@ -214,9 +214,13 @@ class _Agent:
 
     async def _stop(self, limit: str) -> AgentResult:
         """Ends at a limit: the work may be half done, so that nobody judges it."""
-        last_words = await self._closing_turn(limit)
+        last_words = await self._closing_turn(limit) if self._has_asked() else None
         self.conversation.say(UserMessage(feedback.ended(limit)))
         return self._result("stopped", last_words, limit)
+
+    def _has_asked(self) -> bool:
+        answers_before = sum(isinstance(one, AssistantMessage) for one in self.task.history)
+        return self.asker.iterations > answers_before
 
     async def _give_up(self, reason: str) -> AgentResult:
         """Ends with a model that gets nowhere, unless its work turns out to be complete."""

@@ -61,7 +61,7 @@ async def test_calls_made_in_the_last_turn_are_answered_and_it_is_tried_once_mor
     assert result.status == "stopped"
     assert result.last_words is None
     assert bench.ran == ["SELECT 1"]
-    assert bench.results[1:] == ["Not executed: a limit was reached."] * 2
+    assert bench.results[1:] == ["Not executed: the work was stopped before this call."] * 2
 
 
 async def test_a_model_that_fails_in_the_last_turn_changes_nothing() -> None:
@@ -91,7 +91,7 @@ async def test_time_that_runs_out_between_calls_leaves_the_rest_unexecuted() -> 
 
     await bench.run(with_limits(max_seconds=5.0))
 
-    assert bench.results == ["SELECT 1", "Not executed: a limit was reached."]
+    assert bench.results == ["SELECT 1", "Not executed: the work was stopped before this call."]
 
 
 @pytest.mark.parametrize("error", [RunLimit("budget"), ModelRejected("no")], ids=["limit", "model"])
@@ -118,7 +118,11 @@ async def test_a_tool_that_cannot_go_on_leaves_no_call_open() -> None:
     with pytest.raises(QueryStuck):
         await bench.run()
 
-    assert bench.results == ["SELECT 1", "stuck", "Not executed: a limit was reached."]
+    assert bench.results == [
+        "SELECT 1",
+        "stuck",
+        "Not executed: the work was stopped before this call.",
+    ]
     assert bench.steps[-1] == "durable"
 
 

@@ -121,4 +121,4 @@ async def test_calls_after_the_hopeless_one_are_not_executed() -> None:
 
     await bench.run()
 
-    assert bench.results[-1] == "Not executed: a limit was reached."
+    assert bench.results[-1] == "Not executed: the work was stopped before this call."

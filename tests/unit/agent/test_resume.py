@@ -71,13 +71,14 @@ async def test_a_stopped_agent_is_told_that_it_has_its_tool_again() -> None:
     assert "goes on now" in last.content
 
 
-async def test_the_iteration_limit_counts_the_whole_conversation() -> None:
+async def test_a_limit_that_was_not_raised_costs_no_further_call() -> None:
     history = await _history([asks("SELECT 1"), asks("SELECT 2"), RunLimit("budget")])
-    bench = Bench(["Half."])
+    bench = Bench([])
 
     result = await bench.run(replace(with_limits(max_iterations=2), history=history))
 
-    assert (result.status, bench.ran) == ("stopped", [])
+    assert (result.status, result.iterations) == ("stopped", 2)
+    assert bench.scripted.requests == []
 
 
 async def _history(script: list[ScriptedAnswer]) -> tuple[Message, ...]:

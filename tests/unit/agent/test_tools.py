@@ -191,7 +191,7 @@ async def test_a_result_just_within_the_limit_is_shown(place: Workplace) -> None
 
 
 async def test_a_result_over_the_limit_is_counted_described_and_previewed(place: Workplace) -> None:
-    outcome = await place.tool().run("SELECT range AS n, 'x' AS t FROM range(12345) -- all")
+    outcome = await place.tool().run("SELECT range AS n, 'x' AS t FROM range(12345); -- all")
 
     assert outcome.content == (
         "Too large to show in full: 12,345 rows; there is room for 30,000 characters. "
