@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
+    ("engine", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree"),
     ("sql", "settings", "events", "llm.model", "namespace"),
@@ -100,7 +101,7 @@ def test_no_import_cycle() -> None:
 
 
 FOREIGN = {
-    "duckdb": {"database", "sql", "sql_text", "ingest"},
+    "duckdb": {"engine", "result", "database", "sql", "sql_text", "ingest"},
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -1,93 +1,55 @@
 """The one place that opens DuckDB: locked workspaces, cursors, transactions, timeouts, quoting.
 
-DuckDB's exceptions are translated here. Sources of the facts about settings and interrupts:
-DuckDB 2.0.0, each tried; the tests of this module try them again.
+DuckDB's exceptions are translated here. Sources of the facts: DuckDB 2.0.0, each tried; the tests
+of this module try them again.
 """
 
 from __future__ import annotations
 
-import asyncio
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 
 import duckdb
 
+from taskgraph.engine import (
+    DEFAULT_LIMITS,
+    LOCK,
+    STORAGE_VERSION,
+    Limits,
+    Setting,
+    cap_address_space,
+    lock,
+)
 from taskgraph.errors import (
+    InternalError,
     OutputError,
     QueryFailed,
-    QueryStuck,
     QueryTimeout,
+    UserError,
     WorkspaceError,
 )
+from taskgraph.result import Result, Row, Value, fetch
+from taskgraph.worker import Workers
 
 T = TypeVar("T")
 Connection: TypeAlias = duckdb.DuckDBPyConnection
 """DuckDB's own connection, as a spec's exports are handed it."""
-Value: TypeAlias = Any
-Setting: TypeAlias = str | bool | int | float | list[str]
-Row: TypeAlias = tuple[Value, ...]
 
-STORAGE_VERSION = "v1.4.0"
-"""Readable by DuckDB 1.4 (LTS) and later; a file at DuckDB 2's default is not readable by 1.x."""
-
-_LOCKED_AT_CONNECT: Mapping[str, str] = {
-    "storage_compatibility_version": STORAGE_VERSION,
-    # A plain SET of these two would not reach cursors that are made afterwards.
-    "python_enable_replacements": "false",
-    "python_scan_all_frames": "false",
-    "autoinstall_known_extensions": "false",
-    "autoload_known_extensions": "false",
-    "allow_community_extensions": "false",
-    "allow_unsigned_extensions": "false",
-    "allow_persistent_secrets": "false",
-    "allow_extension_repositories": "forbidden",
-    "enable_external_access": "false",
-    "max_expression_depth": "500",
-    "pivot_limit": "2000",
-}
-_STATEMENT_THREADS = 16
-_INTERRUPT_AGAIN_S = 0.25
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the engine may use."""
-
-    memory: str | None = None
-    """As DuckDB writes it, such as `4GB`; None for DuckDB's own default (80 % of the machine)."""
-    threads: int | None = None
-    """Worker threads, at least 2: with one, a query waits for Python's lock. None for all cores."""
-    temp_directory_size: str | None = None
-    """Disk that spilling may take, such as `10GB`; None for DuckDB's own default."""
-    stuck_after_s: float = 10.0
-    """Seconds an interrupted statement gets to end before its connection is given up."""
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """What a query gave."""
-
-    columns: tuple[str, ...]
-    types: tuple[str, ...]
-    """DuckDB's names of the columns' types."""
-    rows: tuple[Row, ...]
-    complete: bool
-    """False where there are more rows than were asked for."""
+_PLACES = 16
+"""Statements that run at once; more would only share the same cores."""
+_CONFUSING = frozenset({"information_schema", "pg_catalog", "recurring"})
+"""What a path in SQL may mean beside a catalog of that name."""
 
 
 class Cursor:
     """One connection to the workspace, used by one node, by one thread at a time."""
 
-    def __init__(self, raw: duckdb.DuckDBPyConnection, database: Database) -> None:
+    def __init__(self, raw: Connection, database: Database) -> None:
         self.raw = raw
         self._database = database
 
@@ -96,7 +58,7 @@ class Cursor:
         """What DuckDB calls the workspace in a full path, folded."""
         return self._database.catalog_name
 
-    def syntax(self) -> duckdb.DuckDBPyConnection:
+    def syntax(self) -> Connection:
         """Returns a connection to an empty database, to parse SQL with.
 
         Not this cursor's own: at the storage version of the workspace DuckDB writes syntax trees
@@ -109,6 +71,7 @@ class Cursor:
 
         Raises:
             QueryFailed: DuckDB refused it or it failed.
+            QueryTimeout: it was interrupted.
         """
         with _translated():
             self.raw.execute(sql, parameters).fetchall()
@@ -118,28 +81,21 @@ class Cursor:
 
         Raises:
             QueryFailed: DuckDB refused it or it failed.
+            QueryTimeout: it was interrupted.
         """
         with _translated():
             return self.raw.execute(sql, parameters).fetchall()
 
     def fetch(self, sql: str, max_rows: int) -> Result:
-        """Runs one query and returns at most `max_rows` of its rows.
-
-        DuckDB streams, so that an endless result costs no more than the rows that are read.
+        """Runs one query and returns at most `max_rows` of its rows, fewer if they are huge.
 
         Raises:
             QueryFailed: DuckDB refused it or it failed.
+            QueryTimeout: it was interrupted.
         """
         with _translated():
             self.raw.execute(sql)
-            description = self.raw.description or []
-            rows = self.raw.fetchmany(max_rows + 1)
-        return Result(
-            columns=tuple(str(column[0]) for column in description),
-            types=tuple(str(column[1]) for column in description),
-            rows=tuple(rows[:max_rows]),
-            complete=len(rows) <= max_rows,
-        )
+            return fetch(self.raw, max_rows)
 
     @contextmanager
     def transaction(self) -> Generator[None]:
@@ -167,10 +123,8 @@ class Cursor:
 
     def _rollback(self) -> None:
         # A failed COMMIT or a fatal error may have ended the transaction already.
-        try:
+        with suppress(duckdb.Error):
             self.raw.execute("ROLLBACK")
-        except duckdb.TransactionException:
-            return
 
     async def run(self, work: Callable[[], T], *, timeout_s: float | None = None) -> T:
         """Does blocking work with this cursor in a thread, and interrupts it when time is up.
@@ -183,30 +137,32 @@ class Cursor:
             QueryTimeout: time was up and the work ended when interrupted.
             QueryStuck: it did not end; the cursor must not be used again.
         """
-        return await self._database.run_in_thread(work, self.raw.interrupt, timeout_s)
+        return await self._database.workers.run(work, self.raw.interrupt, timeout_s)
 
     def close(self) -> None:
         """Closes the connection; what it did not commit is lost."""
-        self.raw.close()
+        # A statement that is stuck keeps its connection, until `Database.close` deals with both.
+        with suppress(duckdb.ResourceInUseException):
+            self.raw.close()
 
 
 class Database:
     """One open workspace file."""
 
-    def __init__(self, raw: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    def __init__(self, raw: Connection, path: Path, limits: Limits) -> None:
         self._raw = raw
-        self._limits = limits
-        self._threads = ThreadPoolExecutor(_STATEMENT_THREADS * 2, thread_name_prefix="duckdb")
-        self._places = asyncio.Semaphore(_STATEMENT_THREADS)
+        self.path = path
+        self._uncap = cap_address_space(limits.process_memory)
+        self.workers = Workers(_PLACES, limits.stuck_after_s)
+        """Where statements run."""
         [(name,)] = raw.execute("SELECT current_database()").fetchall()
         self.catalog_name = fold(name)
         """What DuckDB calls the workspace in a full path, folded."""
 
     @cached_property
-    def syntax(self) -> duckdb.DuckDBPyConnection:
+    def syntax(self) -> Connection:
         """An empty database in memory, locked like the workspace, to parse SQL with."""
-        locked: dict[str, Setting] = {**_LOCKED_AT_CONNECT, "storage_compatibility_version": "latest", "threads": "1"}
-        raw = duckdb.connect(config=locked)
+        raw = duckdb.connect(config={**LOCK, "threads": "1"})
         raw.execute("SET GLOBAL lock_configuration=true")
         return raw
 
@@ -216,69 +172,100 @@ class Database:
 
         Raises:
             OutputError: the file cannot be made.
+            SettingsError: a limit is not one that DuckDB understands.
             WorkspaceError: a setting of the lock did not take.
         """
         return cls._open(path, limits)
 
     @classmethod
     def reopen(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> Database:
-        """Opens an existing workspace file for writing, with the same lock."""
+        """Opens an existing workspace file for writing, with the same lock; raises as `create`."""
         return cls._open(path, limits)
 
     @classmethod
     def _open(cls, path: Path, limits: Limits) -> Database:
+        _refuse_given_up(path, OutputError)
+        if fold(path.name).split(".")[0] in _CONFUSING:
+            raise OutputError(
+                f"{path.name!r} is a name that SQL gives another meaning: choose another"
+            )
+        config: dict[str, Setting] = {**LOCK, "storage_compatibility_version": STORAGE_VERSION}
         try:
-            raw = duckdb.connect(path, config=dict(_LOCKED_AT_CONNECT))
+            raw = duckdb.connect(path, config=config)
         except duckdb.Error as error:
             raise OutputError(f"cannot open {path.name!r}: {_first_line(error)}") from error
-        _lock(raw, limits)
-        return cls(raw, limits)
+        try:
+            lock(raw, path, limits)
+        except UserError:
+            raw.close()
+            raise
+        return cls(raw, path, limits)
 
     def cursor(self) -> Cursor:
         """Returns a new connection to the file; cheap (3 microseconds)."""
         return Cursor(self._raw.cursor(), self)
 
-    async def run_in_thread(
-        self, work: Callable[[], T], interrupt: Callable[[], None], timeout_s: float | None
-    ) -> T:
-        """Does what `Cursor.run` says, for any work and the way to interrupt it."""
-        async with self._places:
-            loop = asyncio.get_running_loop()
-            future = loop.run_in_executor(self._threads, work)
-            try:
-                await asyncio.wait([future], timeout=timeout_s)
-            except asyncio.CancelledError:
-                await self._end(future, interrupt)
-                raise
-            if future.done():
-                return future.result()
-            await self._end(future, interrupt)
-            raise QueryTimeout(f"stopped after {timeout_s:g} s")
+    @property
+    def stuck(self) -> bool:
+        """Says, once closed, whether a statement still runs that nothing could stop.
 
-    async def _end(self, future: asyncio.Future[T], interrupt: Callable[[], None]) -> None:
-        # An interrupt that falls between two statements of the work is lost: repeat it.
-        deadline = asyncio.get_running_loop().time() + self._limits.stuck_after_s
-        while not future.done():
-            if asyncio.get_running_loop().time() > deadline:
-                raise QueryStuck("the statement could not be interrupted")
-            interrupt()
-            await asyncio.wait([future], timeout=_INTERRUPT_AGAIN_S)
-        future.exception()  # the timeout is what the asker is told
+        It takes a processor until the process ends, and holds the name that the file had: in this
+        process the file can only be opened under another name.
+        """
+        return self in _given_up
 
     def close(self) -> None:
-        """Writes everything into the file and closes it."""
-        self._threads.shutdown(wait=True)
-        self.syntax.close()
-        self._raw.close()
+        """Writes everything into the file and closes it, in bounded time.
+
+        Work that still runs is interrupted, and what it did not commit is lost.
+        """
+        if not self.workers.end():
+            self._leave_behind()
+        if not self.stuck:
+            self.__dict__.pop("syntax", self._raw).close()
+            self._raw.close()
+        self._uncap()
+
+    def _leave_behind(self) -> None:
+        """Writes what is committed into a file of the same name that no statement holds.
+
+        DuckDB cannot write its log into the file while a statement runs, and only the process's
+        end would make it go. All that is committed is in the file and its log, so that copies of
+        the two, opened and closed, are what the file would have become.
+        """
+        log = _log(self.path)
+        copy = self.path.with_name(f"{self.path.name}.copy")
+        while running := self.workers.running:
+            for source, target in ((self.path, copy), (log, _log(copy))):
+                if source.exists():
+                    shutil.copyfile(source, target)
+            # What ended meanwhile may have committed between the two.
+            if self.workers.running == running:
+                type(self)._settle(copy)
+                copy.replace(self.path)
+                log.unlink(missing_ok=True)
+                _given_up.append(self)
+                return
+        for path in (copy, _log(copy)):
+            path.unlink(missing_ok=True)
+
+    @staticmethod
+    def _settle(path: Path) -> None:
+        duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION}).close()
+
+
+_given_up: list[Database] = []
+"""Kept for good: destroying the connection of a running statement would wait for it."""
 
 
 @contextmanager
-def read_only(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
+def read_only(path: Path) -> Generator[Connection]:
     """Opens a finished file for reading.
 
     Raises:
         WorkspaceError: there is no such file, or it is not a database.
     """
+    _refuse_given_up(path, WorkspaceError)
     if not path.is_file():
         raise WorkspaceError(f"there is no file {str(path)!r}")
     try:
@@ -292,7 +279,7 @@ def read_only(path: Path) -> Generator[duckdb.DuckDBPyConnection]:
 
 
 @contextmanager
-def scratch() -> Generator[duckdb.DuckDBPyConnection]:
+def scratch() -> Generator[Connection]:
     """Opens an unlocked database in memory, to read files with; agents never see it."""
     raw = duckdb.connect(config={"arrow_lossless_conversion": "true"})
     try:
@@ -322,15 +309,16 @@ def fold(name: str) -> str:
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def _lock(raw: duckdb.DuckDBPyConnection, limits: Limits) -> None:
-    if limits.memory:
-        raw.execute(f"SET GLOBAL memory_limit={quote_text(limits.memory)}")
-    if limits.threads:
-        raw.execute(f"SET GLOBAL threads={max(2, limits.threads)}")
-    if limits.temp_directory_size:
-        raw.execute(f"SET GLOBAL max_temp_directory_size={quote_text(limits.temp_directory_size)}")
-    raw.execute("SET GLOBAL TimeZone='UTC'")
-    raw.execute("SET GLOBAL lock_configuration=true")
+def _log(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")
+
+
+def _refuse_given_up(path: Path, error: type[UserError]) -> None:
+    if any(path.absolute() == database.path.absolute() for database in _given_up):
+        raise error(
+            f"{str(path)!r} is held by a statement of this process that could not be stopped",
+            hint="The file itself is complete: rename it, or open it from another process.",
+        )
 
 
 @contextmanager
@@ -339,12 +327,23 @@ def _translated() -> Generator[None]:
         yield
     except duckdb.InterruptException as error:
         raise QueryTimeout("the statement was interrupted") from error
+    except duckdb.FatalException as error:
+        raise InternalError(f"DuckDB gave the file up: {_first_line(error)}") from error
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise QueryFailed(
+            f"{_first_line(error)}. Use less at once: filter or aggregate earlier, join on"
+            " equality, and make no huge strings or lists."
+        ) from error
     except duckdb.Error as error:
         raise QueryFailed(_without_prefix(str(error))) from error
+    except (OverflowError, ValueError) as error:
+        raise QueryFailed(
+            f"a value of the result is beyond what can be shown ({error}): cast it to VARCHAR"
+        ) from error
 
 
-def _first_line(error: duckdb.Error) -> str:
-    return _without_prefix(str(error)).splitlines()[0]
+def _first_line(error: Exception) -> str:
+    return _without_prefix(str(error) or "out of memory").splitlines()[0]
 
 
 def _without_prefix(message: str) -> str:

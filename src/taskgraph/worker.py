@@ -1,0 +1,104 @@
+"""Blocking work in threads of its own: interrupted when its time is up, given up when stuck.
+
+Knows no database. A thread cannot be ended from outside; one that does not heed its interrupt is
+left behind. It is a daemon and belongs to no executor, so that nothing waits for it: neither the
+run, nor the event loop's end, nor the interpreter's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from taskgraph.errors import QueryStuck, QueryTimeout
+
+T = TypeVar("T")
+Interrupt = Callable[[], None]
+
+_AGAIN_S = 0.25
+
+
+class Workers:
+    """Runs at most so many pieces of blocking work at once."""
+
+    def __init__(self, places: int, stuck_after_s: float) -> None:
+        """Prepares the places.
+
+        Args:
+            places: how much work may run at once; what is stuck no longer counts.
+            stuck_after_s: seconds that interrupted work gets to end.
+        """
+        self._places = asyncio.Semaphore(places)
+        self._stuck_after_s = stuck_after_s
+        self._running: dict[Future[Any], Interrupt] = {}
+
+    async def run(self, work: Callable[[], T], interrupt: Interrupt, timeout_s: float | None) -> T:
+        """Does the work in a thread; see `Cursor.run`."""
+        async with self._places:
+            future = self._start(work, interrupt)
+            waiting = asyncio.wrap_future(future)
+            waiting.add_done_callback(_look_at)
+            try:
+                await asyncio.wait([waiting], timeout=timeout_s)
+                if not waiting.done():
+                    await self._stop(waiting, interrupt)
+            except asyncio.CancelledError:
+                await self._stop(waiting, interrupt)
+                raise
+        if not waiting.done():
+            raise QueryStuck(
+                f"it did not end {self._stuck_after_s:g} s after it was interrupted: most likely"
+                " one function call on a huge value, which nothing can stop"
+            )
+        # What ended by itself in the last moment did its work, and must not be called a failure.
+        if timeout_s is not None and isinstance(waiting.exception(), QueryTimeout):
+            raise QueryTimeout(
+                f"stopped after {timeout_s:g} s: make it cheaper (filter or aggregate before"
+                " joining, join on equality, look at fewer rows)"
+            )
+        return waiting.result()
+
+    @property
+    def running(self) -> frozenset[Future[Any]]:
+        """What has not ended yet."""
+        return frozenset(self._running)
+
+    def end(self) -> bool:
+        """Interrupts what still runs and waits for it, for a bounded time; says if all ended."""
+        deadline = time.monotonic() + self._stuck_after_s
+        while self._running and time.monotonic() < deadline:
+            for interrupt in tuple(self._running.values()):
+                interrupt()
+            concurrent.futures.wait(self.running, timeout=_AGAIN_S)
+        return not self._running
+
+    def _start(self, work: Callable[[], T], interrupt: Interrupt) -> Future[T]:
+        future: Future[T] = Future()
+        self._running[future] = interrupt
+        future.add_done_callback(self._running.pop)
+        threading.Thread(target=_do, args=(work, future), name="duckdb", daemon=True).start()
+        return future
+
+    async def _stop(self, waiting: asyncio.Future[T], interrupt: Interrupt) -> None:
+        # An interrupt that falls between two statements of the work is lost: repeat it.
+        deadline = time.monotonic() + self._stuck_after_s
+        while not waiting.done() and time.monotonic() < deadline:
+            interrupt()
+            await asyncio.wait([waiting], timeout=_AGAIN_S)
+
+
+def _do(work: Callable[[], T], future: Future[T]) -> None:
+    try:
+        future.set_result(work())
+    except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
+        future.set_exception(error)
+
+
+def _look_at(waiting: asyncio.Future[Any]) -> None:
+    # What is stuck may end long after the last one who could be told has gone.
+    waiting.exception()
