@@ -34,7 +34,7 @@ RUN_SQL = Tool(
     "Runs one statement.",
     {"type": "object", "properties": {"sql": {"type": "string"}}, "required": ["sql"]},
 )
-SHORT = Patience(attempt_s=0.3, silent_s=0.15, max_body_bytes=10_000)
+SHORT = Patience(attempt_s=0.4, silent_s=0.25, max_body_bytes=10_000)
 """For faults that only real time shows."""
 
 

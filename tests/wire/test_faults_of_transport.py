@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+from dataclasses import replace
 
 import pytest
 
 from model_wire import KEY, SHORT, JumpingClock, ask, client_of, request
-from taskgraph.errors import ModelGarbled, ModelUnreachable
+from taskgraph.errors import ModelGarbled, ModelUnreachable, WrongEndpoint
+from taskgraph.llm.endpoint import Endpoint
+from taskgraph.llm.openrouter import OpenRouter
 from taskgraph.testing import TICK, FakeOpenRouter, RawBytes, Wire, body, calls, text, with_header
 
 pytestmark = pytest.mark.anyio
@@ -92,7 +95,7 @@ async def test_fault_09_keep_alive_for_ever_ends_at_the_deadline_and_may_have_be
 
 async def test_fault_09_deadline_is_tried_three_times_at_most(fake: FakeOpenRouter) -> None:
     fake.agent("a").send(text("x"), Wire(ticks=1000, tick_s=0.02), times=3)
-    ending = await ask(fake, patience=SHORT)
+    ending = await ask(fake, patience=replace(SHORT, attempt_s=0.08))
     assert isinstance(ending.error, ModelUnreachable)
     assert "did not finish its answer in time" in str(ending.error)
     assert (ending.attempts, len(ending.lost)) == (3, 3)
@@ -171,6 +174,17 @@ async def test_fault_16_more_agents_than_places_wait_without_error(fake: FakeOpe
     assert fake.peak <= 4
     assert fake.connections <= 4
     assert clock.sleeps == []
+
+
+async def test_request_that_cannot_be_sent_stops_the_run_and_shows_no_key(
+    fake: FakeOpenRouter,
+) -> None:
+    unchecked = Endpoint(fake.base_url, "here", True, "openai", f"{KEY}\n")
+    async with OpenRouter(unchecked) as client:
+        with pytest.raises(WrongEndpoint, match="cannot be sent") as caught:
+            await client.complete(request())
+    assert KEY not in f"{caught.value} {caught.value.hint}"
+    assert caught.value.__suppress_context__
 
 
 async def test_answers_that_never_make_sense_end_with_what_came_instead(

@@ -8,7 +8,7 @@ from typing import Protocol
 from taskgraph.llm.loose_json import Json, as_list, as_object, parsed_json
 from taskgraph.testing.http1 import Request
 from taskgraph.testing.lanes import Lane
-from taskgraph.testing.steps import Reply, Responder, body, error, step_from_json
+from taskgraph.testing.steps import Content, Reply, Responder, Wire, body, error, step_from_json
 
 PATH = "/__fake__/"
 
@@ -22,7 +22,7 @@ class Controlled(Protocol):
         """Returns the lane of an agent."""
         ...
 
-    def default(self, responder: Responder | None) -> None:
+    def default(self, content: Content | Responder, wire: Wire) -> None:
         """Answers whoever has no script."""
         ...
 
@@ -63,9 +63,7 @@ def load_script(server: Controlled, script: Json) -> None:
         server.agent(key).steps.extend(steps)
     if "default" in script:
         step = step_from_json(as_object(script["default"]))
-        if not callable(step.content):
-            content = step.content
-            server.default(lambda _: content)
+        server.default(step.content, step.wire)
 
 
 def _bodies(server: Controlled, key: str) -> list[object]:

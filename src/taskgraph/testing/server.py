@@ -80,7 +80,7 @@ class FakeOpenRouter:
         """Connections opened so far."""
         self._strict = strict
         self._enforce = enforce
-        self._responder: Responder | None = None
+        self._default: Step | None = None
         self._chaos: Chaos | None = None
         self._gates: defaultdict[str, asyncio.Event] = defaultdict(asyncio.Event)
         self._changed = threading.Condition()
@@ -99,9 +99,9 @@ class FakeOpenRouter:
         """Returns the lane of an agent: its whole session, or the session's last part."""
         return self.lanes.setdefault(key, Lane(key))
 
-    def default(self, responder: Responder | None) -> None:
+    def default(self, content: Content | Responder, wire: Wire = PERFECT) -> None:
         """Answers whoever has no script, or has come to its end."""
-        self._responder = responder
+        self._default = Step(content, wire)
 
     def chaos(self, seed: int, chances: Mapping[str, float]) -> None:
         """Lets tries fail by chance: the same ones for the same seed, in any order.
@@ -258,8 +258,8 @@ class FakeOpenRouter:
     def _next_step(self, lane: Lane, seen: Seen) -> Step:
         if lane.steps:
             return lane.steps.popleft()
-        if self._responder:
-            return Step(self._responder)
+        if self._default:
+            return self._default
         self.unexpected.append(f"{lane.key}: request {seen.number} was not expected")
         return Step(error(400, f"the fake server has no step for {lane.key}"))
 
