@@ -136,8 +136,8 @@ class SqlTool:
     async def _checks(self) -> str:
         try:
             return checks_text(await self.after_define())
-        except QueryTimeout as error:
-            return f"checks: not finished ({error})"
+        except QueryTimeout:
+            return "checks: they take too long; make your views cheaper"
 
     def _readable(self) -> list[str]:
         own = [one.name for one in self._defined.values() if one.name and one.kind == "create_view"]

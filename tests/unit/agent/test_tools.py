@@ -84,7 +84,7 @@ async def test_a_view_that_is_slow_to_count_is_created_all_the_same(place: Workp
     )
 
     assert outcome.content == (
-        "view match_x created: rows not counted (stopped after 0.3 s), columns s HUGEINT"
+        "view match_x created: rows not counted, because that takes long, columns s HUGEINT"
     )
 
 
@@ -176,7 +176,7 @@ async def test_a_slow_statement_is_stopped_and_the_next_one_runs(place: Workplac
     slow = await tool.run("SELECT sum(a.range) FROM range(1000000) a, range(1000000) b")
 
     assert slow.failed
-    assert slow.content.startswith("Too slow: stopped after 0.3 s.")
+    assert slow.content.startswith("Too slow: stopped after 0.3 s")
     assert (await tool.run("SELECT 1 AS a")).content == "1 row\na INTEGER\n1"
 
 
@@ -258,7 +258,7 @@ async def test_checks_that_take_too_long_do_not_spoil_the_definition(place: Work
 
     outcome = await place.tool().run("CREATE VIEW match_x AS FROM bank")
 
-    assert outcome.content.endswith("\nchecks: not finished (stopped after 30 s)")
+    assert outcome.content.endswith("\nchecks: they take too long; make your views cheaper")
     assert not outcome.failed
 
 
