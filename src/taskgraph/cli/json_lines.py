@@ -68,8 +68,10 @@ def _fields(event: Event) -> Record:
             return {"output": output, "nodes": listed}
         case ChecksRun(node=node, results=results):
             return {"node": node, "checks": [asdict(result) for result in results]}
-        case NodeStarted() | Warned() | ExportEnded():
+        case NodeStarted() | Warned():
             return {name: value for name, value in asdict(event).items() if name != "at"}
+        case ExportEnded(name=name, elapsed_ms=elapsed_ms, error=error):
+            return {"name": name, "elapsed_ms": _rounded(elapsed_ms), "error": error}
         case StatementRun():
             return _statement(event)
         case Said(node=node, position=position, message=message):

@@ -1,21 +1,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from taskgraph.cli.project import Project, api_key, load_dotenv, read_project
 from taskgraph.errors import SettingsError
-
-
-@pytest.fixture(autouse=True)
-def restored_environment() -> Iterator[None]:
-    before = dict(os.environ)
-    yield
-    os.environ.clear()
-    os.environ.update(before)
 
 
 def write(folder: Path, text: str) -> Path:

@@ -89,6 +89,14 @@ def test_environment_states_options() -> None:
     assert (result.stdout, result.stderr) == ("env.db\n", "")
 
 
+def test_dotenv_states_options_and_the_key(folder: Path) -> None:
+    (folder / ".env").write_text(
+        "TASKGRAPH_OUTPUT=dotenv.db\nOPENROUTER_API_KEY='curly \u201ckey'\n"
+    )
+    assert run(GOOD).stdout == "dotenv.db\n"
+    assert "the API key for openrouter.ai has a character" in run(PROMPT).stderr
+
+
 FAILING = {"check": (BAD_CHECK, "fail some: only a few"), "export": (BAD_EXPORT, "out.csv")}
 
 
