@@ -65,6 +65,7 @@ def draft_of(entry: Entry) -> Draft:
         problem = Problem(entry.place, f"must be a dict or a node, not {shown(entry.value)}")
         return Draft(entry.place, entry.place, None, None, frozenset(), (problem,))
     kinds = _kinds(given)
+    given = {field: value for field, value in given.items() if field in kinds or field not in KINDS}
     rules = RULES[kinds[0]] if len(kinds) == 1 else _ANY_FIELD
     faults = {field: tuple(rules[field](value)) for field, value in given.items() if field in rules}
     faulty = entry.faulty | {field for field, found in faults.items() if found}
@@ -86,7 +87,8 @@ def draft_of(entry: Entry) -> Draft:
 
 def label_of(place: str, given: Mapping[Any, Any]) -> str:
     """Returns how messages call an entry: by its name where it has one, else by its place."""
-    return f"node {given['name']!r}" if isinstance(given.get("name"), str) else place
+    name = given.get("name")
+    return f"node {name!r}" if name and isinstance(name, str) else place
 
 
 def _given(value: object) -> Mapping[Any, Any] | None:

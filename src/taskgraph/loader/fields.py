@@ -78,7 +78,7 @@ def _node_name(value: Any) -> Iterator[Fault]:
         yield Fault(f"must be text, not {shown(value)}")
     elif not _NODE_NAME.fullmatch(value):
         yield Fault(
-            f"{value!r} is not a name: letters, digits and _, starting with a letter",
+            f"{value!r} is no identifier: letters (a-z), digits and _, starting with a letter",
             _repaired(value),
         )
     elif "__" in value:
@@ -86,6 +86,8 @@ def _node_name(value: Any) -> Iterator[Fault]:
 
 
 def _repaired(name: str) -> str | None:
+    if not name.isascii():
+        return None
     fitting = re.sub(r"_+", "_", re.sub(r"[^A-Za-z0-9]", "_", name)).strip("_")
     return f"write {fitting!r}" if _NODE_NAME.fullmatch(fitting) else None
 
@@ -123,7 +125,8 @@ def call_faults(function: Callable[..., object], *arguments: str) -> Iterator[st
     try:
         signature.bind(*arguments)
     except TypeError:
-        yield f"is called with {' and '.join(arguments) or 'nothing'}, but takes {signature}"
+        given = " and ".join(arguments) or "nothing"
+        yield f"is called with {given}, but takes {', '.join(signature.parameters) or 'nothing'}"
 
 
 def _optional(rule: Rule) -> Rule:
@@ -179,7 +182,7 @@ def _checks(value: Any) -> Iterator[Fault]:
     seen: set[str] = set()
     for name, query in checks.items():
         if not isinstance(name, str) or not _IDENTIFIER.fullmatch(name):
-            message = "is not a name: letters, digits and _, not starting with a digit"
+            message = "is no identifier: letters (a-z), digits and _, not starting with a digit"
             yield Fault(message, path=(name,))
         elif fold(name) in seen:
             yield Fault("is there already; names ignore case", "name it otherwise", (name,))
@@ -230,6 +233,7 @@ def _reasoning_effort(value: Any) -> Iterator[Fault]:
 
 
 _EFFORTS: tuple[ReasoningEffort, ...] = get_args(ReasoningEffort)
+NAMES = _distinct(_list_of("names"))
 _COLUMNS = _distinct(_list_of("columns"))
 
 
@@ -250,7 +254,7 @@ def sound_part(value: Any, faults: Sequence[Fault]) -> Any:
 
 _COMMON: Mapping[str, Rule] = {
     "name": _node_name,
-    "depends_on": _distinct(_list_of("node names")),
+    "depends_on": NAMES,
     "validate": _checks,
     "validate_sql": _list_of("queries"),
     "description": _optional(_description),

@@ -133,7 +133,7 @@ def dependency_problems(draft: Draft, frame: Frame) -> Iterator[Problem]:
             yield Problem(where, f"there is no node {name!r}", _suggested(name, draft, frame))
     for path in frame.cycles:
         if path[0] == draft.name and frame.is_first(draft):
-            yield Problem(where, f"the nodes wait for one another: {' -> '.join(path)}")
+            yield Problem(where, f"the dependencies form a cycle: {' -> '.join(path)}")
 
 
 def _suggested(name: str, draft: Draft, frame: Frame) -> str:

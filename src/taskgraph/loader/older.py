@@ -13,7 +13,7 @@ from typing import Any, cast
 from taskgraph.database import fold
 from taskgraph.errors import Problem
 from taskgraph.loader.draft import Entry, label_of
-from taskgraph.loader.fields import RULES, Fault, listed, nearest, shown
+from taskgraph.loader.fields import NAMES, RULES, Fault, listed, nearest, shown
 from taskgraph.spec import Node
 
 _SOURCE_FIELDS = {"data": "source", "columns": "columns", "validate_sql": "validate_sql"}
@@ -114,7 +114,7 @@ def _makers_of(
     inputs: Any, task: object, makers: _Makers
 ) -> tuple[tuple[str, ...], Sequence[Fault]]:
     """Returns the names of those who make the inputs, and what is wrong with the inputs."""
-    if faults := list(RULES["sql"]["depends_on"](inputs)):
+    if faults := list(NAMES(inputs)):
         return (), faults
     found: list[str] = []
     for position, view in enumerate(cast("Sequence[str]", inputs)):

@@ -13,6 +13,7 @@ from taskgraph.loader.frame import NAMING_FIELDS, Frame
 from taskgraph.loader.script import Script
 from taskgraph.namespace import Scope
 from taskgraph.spec import Node, SourceNode, SqlNode
+from taskgraph.sql import builtins
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,18 +54,22 @@ def definition_problems(draft: Draft, script: Script, frame: Frame) -> Iterator[
     if not isinstance(node, SqlNode) or script.work is None or not _owns_for_sure(draft, frame):
         return
     scope = Scope(frame.names, node.name)
-    for outline in script.work.outlines:
-        if outline.name and (refusal := scope.define_refusal(outline.name)):
-            what = outline.kind.replace("_", " ").upper()
-            yield Problem(script.work.where, f"{what} {outline.name}: {refusal}")
-    for view in node.required_views:
-        left = script.left
-        if left is not None and fold(view.name) not in left and not scope.define_refusal(view.name):
-            yield Problem(
-                script.work.where,
-                f"it does not make {view.name!r}, which is declared",
-                nearest(view.name, left.values()),
-            )
+    strays = [
+        f"{outline.kind.replace('_', ' ').upper()} {outline.name}: {refusal}"
+        for outline in script.work.outlines
+        if outline.name and (refusal := scope.define_refusal(outline.name))
+    ]
+    # A view that is misspelt where it is made is missing as well: that is one mistake.
+    missing = [] if strays or script.left is None else _missing(node, script.left, scope)
+    yield from (Problem(script.work.where, message) for message in strays)
+    for view in missing:
+        message = f"it does not make {view!r}, which is declared"
+        yield Problem(script.work.where, message, nearest(view, (script.left or {}).values()))
+
+
+def _missing(node: SqlNode, left: Mapping[str, str], scope: Scope) -> list[str]:
+    names = [view.name for view in node.required_views]
+    return [name for name in names if fold(name) not in left and not scope.define_refusal(name)]
 
 
 def _owns_for_sure(draft: Draft, frame: Frame) -> bool:
@@ -130,15 +135,17 @@ class _Reader:
             return Fault(f"reads {name!r}, which is a node and no view", hint) if is_bare else None
         if folded in left or (owner == self.node and folded in self.created):
             return None
-        return Fault(f"reads {name!r}, which node {owner!r} does not make", _meant(name, left))
+        names = _without_checks(left)
+        meant = nearest(name, names) or f"it makes {listed(names)}"
+        return Fault(f"reads {name!r}, which node {owner!r} does not make", meant)
 
-    def _nobodys(self, name: str) -> Fault:
+    def _nobodys(self, name: str) -> Fault | None:
         if "." in name or "/" in name:
-            return Fault(f"reads {name!r}: SQL cannot read files", "make the file a source")
-        return Fault(f"reads {name!r}, which no node makes", _meant(name, self.found.known))
+            return None  # a file: the guard has refused it in its own words
+        names = _without_checks(self.found.known)
+        meant = nearest(name, (*names, *builtins().functions)) or f"there are {listed(names)}"
+        return Fault(f"uses {name!r}, which neither a node nor DuckDB makes", meant)
 
 
-def _meant(name: str, known: Mapping[str, str]) -> str:
-    # Checks are made too, but nobody who mistypes a name means them.
-    names = [one for one in known.values() if "__" not in one]
-    return nearest(name, names) or f"made are {listed(names)}"
+def _without_checks(known: Mapping[str, str]) -> list[str]:
+    return [name for name in known.values() if "__" not in name]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from taskgraph.database import scratch
+from taskgraph.database import fold, scratch
 from taskgraph.errors import Problem, StatementError
 from taskgraph.loader.draft import Draft
+from taskgraph.loader.fields import nearest
 from taskgraph.loader.frame import Frame, dependency_problems, name_problems, output_problems
 from taskgraph.loader.references import definition_problems, found_in, read_problems
 from taskgraph.loader.script import script_of
@@ -20,11 +22,13 @@ def problems_of(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
     frame = Frame.of(drafts)
     with scratch() as connection:
         parse = Parser(connection)
-        scripts = [script_of(draft, parse) for draft in drafts]
+        scripts = [script_of(draft, parse, frame.names) for draft in drafts]
         plans = {
             kind: str(connection.execute("SELECT json_serialize_plan(?)", [query]).fetchall()[0][0])
             for kind, query in _casts(drafts).items()
         }
+        names = connection.execute("SELECT upper(type_name) FROM duckdb_types()").fetchall()
+    types = _Types(plans, tuple(str(name) for (name,) in names))
     found = found_in(drafts, scripts)
     problems: list[Problem] = []
     for draft, script in zip(drafts, scripts, strict=True):
@@ -32,11 +36,30 @@ def problems_of(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
         problems += name_problems(draft, frame)
         problems += dependency_problems(draft, frame)
         problems += output_problems(draft, frame)
-        problems += _type_problems(draft, plans)
+        problems += _type_problems(draft, types)
+        problems += _check_name_problems(draft)
         problems += (problem for text in script.texts for problem in text.problems)
         problems += definition_problems(draft, script, frame)
         problems += read_problems(draft, script, frame, found)
     return tuple(problems)
+
+
+def _check_name_problems(draft: Draft) -> Iterator[Problem]:
+    """A declared check is not called like one of the older form, which are numbered."""
+    if draft.node:
+        declared = {fold(name): name for name in draft.node.validate}
+        for check in draft.node.checks:
+            if check.style == "rows" and check.name in declared:
+                where = f"{draft.label}, validate[{declared[check.name]!r}]"
+                yield Problem(where, "is the name of a query of validate_sql", "name it otherwise")
+
+
+@dataclass(frozen=True, slots=True)
+class _Types:
+    plans: Mapping[str, str]
+    """Declared type to DuckDB's plan of a cast to it, or to why there is none; as JSON."""
+    names: tuple[str, ...]
+    """All that DuckDB knows."""
 
 
 def _declared_types(draft: Draft) -> Iterator[tuple[str, str]]:
@@ -54,11 +77,12 @@ def _casts(drafts: Sequence[Draft]) -> Mapping[str, str]:
     return {kind: f"SELECT CAST(NULL AS {kind})" for kind in kinds}
 
 
-def _type_problems(draft: Draft, plans: Mapping[str, str]) -> Iterator[Problem]:
-    """A type is one that DuckDB knows: it plans a cast to it."""
+def _type_problems(draft: Draft, types: _Types) -> Iterator[Problem]:
+    """A type is one that DuckDB can cast to."""
     for place, kind in _declared_types(draft):
         try:
-            read_tree(plans[kind], "plans")
+            read_tree(types.plans[kind], "plans")
         except StatementError as error:
-            words, _, meant = str(error).partition("\n")
-            yield Problem(f"{draft.label}, {place}", f"{kind!r} is no type: {words}", meant or None)
+            words = str(error).partition("\n")[0]
+            meant = None if "(" in kind else nearest(kind, types.names)
+            yield Problem(f"{draft.label}, {place}", f"{kind!r} is no type: {words}", meant)

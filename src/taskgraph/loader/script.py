@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from taskgraph.database import fold
-from taskgraph.errors import Problem, StatementError
+from taskgraph.errors import Problem, Refused, StatementError
+from taskgraph.guard_policy import Place, judge
 from taskgraph.loader.draft import Draft
+from taskgraph.namespace import Names, Scope
 from taskgraph.spec import Node, SqlNode
 from taskgraph.sql import Outline, Parser, Statement
-from taskgraph.sql_tree import Construct, uses
 
 _DEFINITIONS = frozenset({"create_view", "create_macro", "drop_view", "drop_macro"})
 _PLACE = re.compile(r"(?P<words>.*?)\n\nLINE (?P<line>\d+): (?P<text>.*?)\n *\^+\s*", re.DOTALL)
 _LONGEST_SHOWN = 60
+_DATABASE = "main"
+"""Which file a spec will be run into is not known, so that no text can name it."""
 _Faults: TypeAlias = Callable[[Sequence[Statement], Sequence[Outline]], Iterator[str]]
 
 
@@ -68,17 +71,32 @@ class Script:
         return left
 
 
-def script_of(draft: Draft, parse: Parser) -> Script:
+class _AnyName(Scope):
+    """Lets every name be read: `references` knows better what to say of a name."""
+
+    def read_refusal(self, name: str) -> str | None:
+        """Refuses nothing."""
+        del name
+
+    def readable_text(self) -> str:
+        """Says where data comes from instead."""
+        return "a source node brings data in"
+
+
+def script_of(draft: Draft, parse: Parser, names: Names) -> Script:
     """Reads the texts of one entry; none of an entry whose name or kind is not known."""
     node = draft.node
     if node is None:
         return Script(None, ())
+    scope = _AnyName(names, node.name)
     work = None
     if isinstance(node, SqlNode) and "sql" not in draft.faulty:
-        work = _text(f"{draft.label}, sql", node.sql, parse, _work_faults)
+        place = Place(scope, _DATABASE, "definition")
+        work = _text(f"{draft.label}, sql", node.sql, parse, _work_faults, place)
+    place = Place(scope, _DATABASE, "check")
     checks = (
-        _text(f"{draft.label}, {place}", query, parse, _check_faults)
-        for place, query in _queries(node)
+        _text(f"{draft.label}, {field}", query, parse, _check_faults, place)
+        for field, query in _queries(node)
     )
     return Script(work, tuple(checks))
 
@@ -90,13 +108,13 @@ def _queries(node: Node) -> Iterator[tuple[str, str]]:
         yield f"validate_sql[{position}]", query
 
 
-def _text(where: str, sql: str, parse: Parser, faults: _Faults) -> Text:
+def _text(where: str, sql: str, parse: Parser, faults: _Faults, place: Place) -> Text:
     try:
         statements = parse.split(sql)
         outlines = tuple(parse.outline(statement) for statement in statements)
-        messages = [*faults(statements, outlines), *_writes(statements, parse)]
     except StatementError as error:
         return Text(where, (), (Problem(where, _in_one_line(str(error))),))
+    messages = [*faults(statements, outlines), *_refusals(statements, parse, place)]
     return Text(where, outlines, tuple(Problem(where, message) for message in messages))
 
 
@@ -113,13 +131,14 @@ def _check_faults(statements: Sequence[Statement], outlines: Sequence[Outline]) 
         yield f"must be a query, not {_shown(statements[0])}"
 
 
-def _writes(statements: Iterable[Statement], parse: Parser) -> Iterator[str]:
+def _refusals(statements: Iterable[Statement], parse: Parser, place: Place) -> Iterator[str]:
+    """Says what the guard will refuse, as far as that shows without a database."""
     for statement in statements:
-        parts = (use for tree in parse.trees(statement) for use in uses(tree))
-        for part in parts:
-            if isinstance(part, Construct):
-                what = part.name.partition("_")[0]
-                yield f"a query may only read; {_shown(statement)} holds {what}"
+        try:
+            for tree in parse.trees(statement):
+                judge(tree, place)
+        except Refused as refusal:
+            yield str(refusal)
 
 
 def _shown(statement: Statement) -> str:
