@@ -281,7 +281,12 @@ DETAILS = (
 )
 
 
-@pytest.mark.parametrize("details", [DETAILS, "[]"], ids=["signed", "empty"])
+LIKE_A_KEY = '[{"data":"abc-sk-0123456789abcdef"}]'
+
+
+@pytest.mark.parametrize(
+    "details", [DETAILS, "[]", LIKE_A_KEY], ids=["signed", "empty", "like a key"]
+)
 async def test_reasoning_details_go_back_byte_for_byte(fake: FakeOpenRouter, details: str) -> None:
     lane = fake.agent("a")
     lane.reply(calls(("run_sql", {"sql": "select 1"}), reasoning_details=details)).reply("done")

@@ -85,6 +85,12 @@ async def test_fault_20_refused_key_stops_the_run_and_is_never_shown(fake: FakeO
     assert (ending.attempts, ending.waits) == (1, [])
 
 
+async def test_fault_20_another_key_in_an_error_is_not_shown_either(fake: FakeOpenRouter) -> None:
+    fake.agent("a").send(error(400, "upstream refused sk-proj-0123456789abcdef"))
+    ending = await ask(fake)
+    assert "upstream refused [key]" in str(ending.error)
+
+
 async def test_fault_20_key_that_a_server_repeats_is_not_kept(fake: FakeOpenRouter) -> None:
     fake.agent("a").reply(f"your key is {KEY}")
     ending = await ask(fake)

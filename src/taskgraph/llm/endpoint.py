@@ -34,12 +34,19 @@ class Endpoint:
             return f"the API key goes to {self.host} unencrypted: use https:// if it can"
         return None
 
-    def redact(self, text: str) -> str:
-        """Returns the text without the key, and without anything that looks like one."""
+    def without_key(self, text: str) -> str:
+        """Returns the text without the key."""
         # A shorter key is a placeholder, as local servers take it; "x" stands in every word.
         if self.api_key and len(self.api_key) >= _SHORTEST_SECRET:
-            text = text.replace(self.api_key, "[key]")
-        return _KEY_SHAPE.sub("[key]", text)
+            return text.replace(self.api_key, "[key]")
+        return text
+
+    def redact(self, text: str) -> str:
+        """Returns an error's text without the key, and without anything that looks like one.
+
+        Not for answers: signed reasoning may look like a key anywhere, and must stay as it is.
+        """
+        return _KEY_SHAPE.sub("[key]", self.without_key(text))
 
 
 def endpoint(base_url: str, api_key: str | None, dialect: Dialect | None = None) -> Endpoint:

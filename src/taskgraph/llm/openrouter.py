@@ -186,6 +186,7 @@ class OpenRouter:
 
     def _failed(self, call: _Call, failure: Failure) -> Exception:
         """Notes a failed try; returns what to raise: a sign to try again, or the end of it."""
+        failure = replace(failure, message=self.server.redact(failure.message))
         call.failures.append(failure)
         if failure.usage or failure.perhaps_paid:
             self._on_lost_spend(LostSpend(call.request, failure.usage, failure.message))
@@ -200,7 +201,7 @@ class OpenRouter:
 
     async def _post(self, call: _Call) -> HttpReply:
         body = encode(call.request, self.server.dialect, call.providers_to_ignore)
-        # Latin-1 is all that a header holds.
+        # A header holds no other characters.
         session = call.request.session[:256].encode("ascii", "replace")
         headers = {b"Content-Type": b"application/json", b"X-Session-Id": session}
         try:
@@ -236,7 +237,7 @@ class OpenRouter:
         return HttpReply(
             response.status_code,
             headers,
-            self.server.redact(body.decode(errors="replace")),
+            self.server.without_key(body.decode(errors="replace")),
             is_flawed=not _is_utf8(body),
         )
 

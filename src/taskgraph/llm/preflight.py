@@ -129,7 +129,7 @@ async def _page(client: OpenRouter, path: str, timeout_s: float) -> Json | str:
         return f"could not check {path} before the run: {reply.message}"
     if reply.status == 401:
         raise AuthenticationFailed(
-            f"{host} does not accept the key: {excerpt(reply.text)}",
+            f"{host} does not accept the key: {client.server.redact(excerpt(reply.text))}",
             hint="Check OPENROUTER_API_KEY.",
         )
     page = as_object(parsed_json(reply.text))

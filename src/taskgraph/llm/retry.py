@@ -51,6 +51,7 @@ MAX_PAUSE_S = 120.0
 """A server that asks for a longer wait stops the run instead: waiting costs a person's time."""
 _RETRIES = 5
 _EXCERPT = 500
+_LONGEST_PAGE = 10_000
 
 Action: TypeAlias = Literal["retry", "pause", "raise"]
 Fault: TypeAlias = Literal["connect", "silent", "broken", "deadline", "too_large", "settings"]
@@ -92,6 +93,7 @@ class Failure:
     """What is raised when no further try is made."""
     hint: str | None = None
     retries: int = _RETRIES
+    """Further tries that failures of this class allow."""
     wait_s: float = 0.0
     """Seconds to wait at least, as the server asks."""
     usage: Usage | None = None
@@ -154,7 +156,8 @@ def judge_reply(
 
 def excerpt(text: str) -> str:
     """Returns a server's text as one short line without markup."""
-    bare = re.sub(r"(?is)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", text)
+    # Cut first: the pattern takes the square of the length of a page that never closes its tags.
+    bare = re.sub(r"(?is)<(script|style|head)\b.*?</\1>|<[^>]*>", " ", text[:_LONGEST_PAGE])
     line = " ".join(bare.split())
     return line if len(line) <= _EXCERPT else line[:_EXCERPT] + "..."
 

@@ -109,6 +109,11 @@ def test_keys_are_taken_out_of_every_text(text: str) -> None:
     assert endpoint(OPENROUTER, KEY).redact(text) == REDACTED[text]
 
 
+def test_answers_lose_the_key_itself_and_nothing_that_looks_like_one() -> None:
+    text = f"{KEY} and sk-proj-abcdefghijklmnop"
+    assert endpoint(OPENROUTER, KEY).without_key(text) == "[key] and sk-proj-abcdefghijklmnop"
+
+
 def test_placeholder_key_of_a_local_server_leaves_words_whole() -> None:
     assert endpoint("http://localhost:1/v1", "x").redact("an example") == "an example"
 
