@@ -76,8 +76,11 @@ class _Makers:
         named = [(task["name"], task) for task in tasks if isinstance(task.get("name"), str)]
         made = [(name, name) for name in inputs if isinstance(name, str)]
         made += [(view, name) for name, task in named for view in _outputs(task)]
+        by_name: dict[str, tuple[str, str]] = {}
+        for view, name in made:
+            by_name.setdefault(fold(view), (view, name))
         return cls(
-            {fold(view): (view, name) for view, name in reversed(made)},
+            by_name,
             tuple(sorted((name for name, _ in named), key=len, reverse=True)),
         )
 
