@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
-import click
-
+from taskgraph.cli.text import dollars, duration, indented, short, styled, tokens
 from taskgraph.events import (
+    CheckResult,
     Event,
     ExportEnded,
     NodeEnded,
@@ -34,19 +33,10 @@ _WORDS = {
     "stopped": "STOP",
     "cancelled": "CANCEL",
 }
-_COLORS = {
-    "PASS": "green",
-    "WARN": "yellow",
-    "FAIL": "red",
-    "SKIP": "bright_black",
-    "REUSE": "cyan",
-    "STOP": "magenta",
-    "CANCEL": "magenta",
-}
 _ALWAYS_COUNTED = ("PASS", "WARN", "FAIL", "SKIP", "REUSE")
 _ONLY_IF_ANY = ("STOP", "CANCEL")
+_MOST_FINDINGS = 10
 _FIRST_WORD = {"stopped": "Stopped.", "interrupted": "Interrupted."}
-_LONGEST_ERROR = 100
 
 
 class PlainLines:
@@ -72,8 +62,7 @@ class PlainLines:
             case NodeStarted(node=node, kind=kind):
                 return (f"{self._place(node)} {styled('START')} {kind:<6} {node}",)
             case NodeEnded(outcome=outcome):
-                line = f"{self._place(outcome.node)} {outcome_line(outcome, self._width)}"
-                return (line, *warning_lines(outcome))
+                return self._end(outcome)
             case ExportEnded(name=name, error=error):
                 return (f"{export_line(name, error)}  {duration(event.elapsed_ms)}",)
             case Warned(message=message, node=node):
@@ -82,6 +71,13 @@ class PlainLines:
                 return (*failure_lines(event), *closing_lines(event))
             case _:
                 return ()
+
+    def _end(self, outcome: Outcome) -> Iterator[str]:
+        line = f"{self._place(outcome.node)} {outcome_line(outcome, self._width)}"
+        if went_wrong(outcome) and outcome.error:
+            line = f"{line}  {short(outcome.error)}"
+        yield line
+        yield from warning_lines(outcome)
 
     def _place(self, node: str) -> str:
         # Numbered as they start, so that a node's two lines carry one number and it only grows.
@@ -111,20 +107,16 @@ def file_of(ended: RunEnded) -> Path:
     return output if ended.status in ("passed", "failed") else partial_path(output)
 
 
-def wants_color(stream: IO[str]) -> bool:
-    """Says whether a person looks at the stream who has not asked for plain text.
-
-    NO_COLOR as https://no-color.org has it: any text but the empty one.
-    """
-    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
-    return stream.isatty() and not plain
-
-
 def verdict(outcome: Outcome) -> str:
     """Returns the outcome in one upper-case word."""
     if outcome.status == "passed" and outcome.warnings:
         return "WARN"
     return _WORDS[outcome.status]
+
+
+def went_wrong(outcome: Outcome) -> bool:
+    """Says whether there is something to tell that a person may have to mend."""
+    return outcome.status in ("failed", "stopped")
 
 
 def outcome_line(outcome: Outcome, width: int) -> str:
@@ -135,21 +127,20 @@ def outcome_line(outcome: Outcome, width: int) -> str:
 
 def warning_lines(outcome: Outcome) -> Iterator[str]:
     """Tells what a node's checks warned of."""
-    for check in outcome.warnings:
-        yield f"    {click.style('warn', fg=_COLORS['WARN'])} {check.check}: {check.message}"
+    yield from _finding_lines(outcome.warnings)
 
 
 def warned_line(node: str | None, message: str) -> str:
     """Tells of a warning that no check gave."""
     about = f" node {node!r}:" if node else ""
-    return f"{click.style('Warning:', fg=_COLORS['WARN'])}{about} {message}"
+    return f"{styled('WARN', 'Warning:')}{about} {indented(message)}"
 
 
 def export_line(name: str, error: str | None) -> str:
     """Tells whether an export was written."""
     if error is None:
         return f"{styled('PASS')} export {name}"
-    return f"{styled('FAIL')} export {name}  {_short(error)}"
+    return f"{styled('FAIL')} export {name}  {short(error)}"
 
 
 def closing_lines(ended: RunEnded) -> Iterator[str]:
@@ -172,7 +163,7 @@ def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
 def failure_lines(ended: RunEnded) -> Iterator[str]:
     """Tells of each node that failed or was stopped: findings, error, hint, where to look."""
     for outcome in ended.outcomes:
-        if outcome.status in ("failed", "stopped"):
+        if went_wrong(outcome):
             yield ""
             yield f"{styled(verdict(outcome))} {outcome.kind} {outcome.node}"
             yield from reason_lines(outcome)
@@ -182,23 +173,35 @@ def failure_lines(ended: RunEnded) -> Iterator[str]:
 
 def reason_lines(outcome: Outcome) -> Iterator[str]:
     """Tells why a node did not pass: what its checks found, the error, and what to do."""
-    for check in outcome.checks:
-        if check.status == "fail":
-            yield f"    {click.style('fail', fg=_COLORS['FAIL'])} {check.check}: {check.message}"
-    if outcome.error:
-        yield f"    error: {_indented(outcome.error)}"
+    findings = [check for check in outcome.checks if check.status == "fail"]
+    yield from _finding_lines(findings)
+    if outcome.error and not _repeats(outcome.error, findings):
+        yield f"    error: {indented(outcome.error)}"
     if outcome.hint:
-        yield f"    hint: {_indented(outcome.hint)}"
+        yield f"    hint: {indented(outcome.hint)}"
 
 
-def _indented(text: str) -> str:
-    return text.rstrip().replace("\n", "\n      ")
+def _finding_lines(findings: Sequence[CheckResult]) -> Iterator[str]:
+    for finding in findings[:_MOST_FINDINGS]:
+        yield finding_line(finding)
+    if len(findings) > _MOST_FINDINGS:
+        yield f"    ... and {len(findings) - _MOST_FINDINGS} more, see _checks in the file"
+
+
+def finding_line(finding: CheckResult) -> str:
+    """Tells what a check found."""
+    status = styled(finding.status.upper(), finding.status)
+    return f"    {status} {indented(f'{finding.check}: {finding.message}')}"
+
+
+def _repeats(error: str, findings: Sequence[CheckResult]) -> bool:
+    """Says whether an error only sums up the findings that are told already."""
+    return any(error.startswith(f"{finding.check}: {finding.message}") for finding in findings)
 
 
 def _measures(outcome: Outcome) -> Iterator[str]:
-    if outcome.skipped_because:
-        yield f"because {outcome.skipped_because} did not pass"
-        return
+    if outcome.status == "skipped" and outcome.error:
+        yield outcome.error
     if outcome.tables:
         yield _rows(outcome.tables)
     if outcome.iterations:
@@ -206,8 +209,6 @@ def _measures(outcome: Outcome) -> Iterator[str]:
     yield from spent(outcome.usage)
     if outcome.started_at:
         yield duration(outcome.elapsed_ms)
-    if outcome.error:
-        yield _short(outcome.error)
 
 
 def _rows(tables: tuple[tuple[str, int], ...]) -> str:
@@ -224,47 +225,8 @@ def spent(usage: Usage) -> Iterator[str]:
         yield dollars(usage.cost_usd)
 
 
-def _short(error: str) -> str:
-    line = error.partition("\n")[0]
-    return line if len(line) <= _LONGEST_ERROR else f"{line[: _LONGEST_ERROR - 3]}..."
-
-
 def counts_text(outcomes: Sequence[Outcome]) -> str:
     """Writes the counts as the last line of a run has them."""
     found = counts(outcomes)
     shown = [word for word in found if found[word] or word in _ALWAYS_COUNTED]
     return " ".join([*(f"{word}={found[word]}" for word in shown), f"TOTAL={len(outcomes)}"])
-
-
-def styled(word: str) -> str:
-    """Returns a verdict in its colour, padded to the width of the usual ones."""
-    return click.style(f"{word:<5}", fg=_COLORS.get(word))
-
-
-def tokens(count: int) -> str:
-    """Writes a count of tokens: 950, 161k, 1.2M."""
-    if count < 1_000:
-        return str(count)
-    if count < 999_500:
-        return f"{count / 1_000:.0f}k"
-    return f"{count / 1_000_000:.1f}M"
-
-
-def dollars(amount: float) -> str:
-    """Writes US dollars: to the cent, and below a cent so that something is left to see."""
-    if 0 < amount < 0.01:
-        return f"${amount:.2g}" if amount >= 0.0001 else "<$0.0001"
-    return f"${amount:,.2f}"
-
-
-def duration(milliseconds: float) -> str:
-    """Writes a duration: 0.2s, 42s, 3m12s, 1h05m."""
-    seconds = milliseconds / 1_000
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3_600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3_600}h{whole % 3_600 // 60:02}m"

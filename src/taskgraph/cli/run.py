@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from taskgraph.cli.console import PlainLines, failures_only, file_of, wants_color
+from taskgraph.cli.console import PlainLines, failures_only, file_of
 from taskgraph.cli.ending import ExitCode, run_exit_code, write_line
 from taskgraph.cli.interrupt import run_interruptibly
 from taskgraph.cli.json_lines import json_lines
@@ -24,6 +24,7 @@ from taskgraph.cli.settings import (
     stated,
 )
 from taskgraph.cli.specs import load_project_spec
+from taskgraph.cli.text import wants_color
 from taskgraph.events import Emit
 from taskgraph.output import partial_path
 from taskgraph.runner import run

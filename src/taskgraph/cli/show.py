@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 import click
 
-from taskgraph.cli.console import wants_color
 from taskgraph.cli.ending import write_line
 from taskgraph.cli.project import read_project
 from taskgraph.cli.settings import option, spec_option
@@ -25,6 +24,7 @@ from taskgraph.cli.show_run import (
 )
 from taskgraph.cli.show_spec import node_json, node_lines, spec_json, spec_lines
 from taskgraph.cli.specs import load_project_spec
+from taskgraph.cli.text import wants_color
 from taskgraph.errors import SettingsError
 from taskgraph.report import read_report
 

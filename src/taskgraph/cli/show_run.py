@@ -10,13 +10,16 @@ from typing import Any, cast
 from taskgraph.cli.console import (
     counts_text,
     export_line,
+    finding_line,
     outcome_line,
     reason_lines,
     spent,
     warned_line,
     warning_lines,
+    went_wrong,
 )
 from taskgraph.cli.json_lines import SCHEMA_VERSION, outcome_json
+from taskgraph.cli.text import printable
 from taskgraph.events import Outcome, Status
 from taskgraph.llm.messages import NOTHING_USED, Usage
 from taskgraph.report import NodeReport, RunReport
@@ -34,7 +37,7 @@ def run_lines(report: RunReport) -> Iterator[str]:
     for outcome in outcomes:
         yield outcome_line(outcome, width)
         yield from warning_lines(outcome)
-        if outcome.status in ("failed", "stopped"):
+        if went_wrong(outcome):
             yield from reason_lines(outcome)
     yield from (export_line(name, error) for name, error in report.exports.items())
     yield from (warned_line(node, message) for node, message in report.warnings)
@@ -46,18 +49,19 @@ def run_lines(report: RunReport) -> Iterator[str]:
 def outcome_lines(outcome: Outcome) -> Iterator[str]:
     """Tells of one node in full: its tables, checks, SQL, and the agent's last words."""
     yield outcome_line(outcome, len(outcome.node))
-    yield from reason_lines(outcome)
+    if went_wrong(outcome):
+        yield from reason_lines(outcome)
     if outcome.model:
         yield f"    model: {outcome.model}"
     for name, rows in outcome.tables:
         yield f"    table: {name}, {rows:,} {'row' if rows == 1 else 'rows'}"
     for check in outcome.checks:
         if check.status != "fail":
-            yield f"    {check.status} {check.check}: {check.message}"
+            yield finding_line(check)
     for definition in outcome.definitions:
-        yield from ("", f"-- {definition.name}", *definition.sql.strip().splitlines())
+        yield from ("", f"-- {definition.name}", *printable(definition.sql).strip().splitlines())
     if outcome.last_words:
-        yield from ("", "last words", *outcome.last_words.strip().splitlines())
+        yield from ("", "last words", *printable(outcome.last_words).strip().splitlines())
 
 
 def run_json(report: RunReport) -> Mapping[str, Any]:

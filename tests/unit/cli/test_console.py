@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import click
 import pytest
 
-from taskgraph.cli.console import PlainLines, dollars, duration, failures_only, tokens, wants_color
+from taskgraph.cli.console import PlainLines, failures_only
 from taskgraph.events import (
     CheckResult,
     Event,
@@ -35,7 +36,9 @@ MATCH = Outcome(
     usage=Usage(160_000, 1_000, cost_usd=0.258),
     iterations=7,
 )
-LATE = Outcome("late", "sql", "skipped", None, 0.0, skipped_because="match")
+LATE = Outcome(
+    "late", "sql", "skipped", None, 0.0, error="match did not pass", skipped_because="match"
+)
 WARNED = Outcome(
     "sums",
     "sql",
@@ -63,11 +66,7 @@ def written(
     return "\n".join(lines)
 
 
-def plain(text: str) -> str:
-    """Without colours."""
-    import click
-
-    return click.unstyle(text)
+plain = click.unstyle
 
 
 def test_node_has_a_line_at_its_start_and_at_its_end() -> None:
@@ -86,7 +85,7 @@ def test_node_has_a_line_at_its_start_and_at_its_end() -> None:
         "1 of 4 PASS  source orders  1,004 rows  0.2s",
         "2 of 4 FAIL  prompt match   7 turns  161k tok  $0.26  3m12s  2 checks fail:",
         "    warn left_over: 3 rows",
-        "3 of 4 SKIP  sql    late    because match did not pass",
+        "3 of 4 SKIP  sql    late    match did not pass",
     ]
 
 
@@ -141,6 +140,27 @@ def test_stopped_and_cancelled_nodes_are_counted_where_there_are_any() -> None:
     assert "STOP  sql a\n    error: the budget of $1 is spent" in text
 
 
+def test_error_that_repeats_a_finding_is_told_once() -> None:
+    finding = CheckResult("total", "fail", "12 rows\n\nare missing")
+    outcome = Outcome(
+        "a",
+        "sql",
+        "failed",
+        utc_now(),
+        1.0,
+        error="total: 12 rows\n\nare missing",
+        checks=(finding,),
+    )
+    text = plain(written(PlainLines, RunEnded("x.db", "failed", (outcome,), 100.0)))
+    assert text.splitlines()[1:5] == [
+        "FAIL  sql a",
+        "    fail total: 12 rows",
+        "",
+        "      are missing",
+    ]
+    assert text.count("12 rows") == 1
+
+
 def test_exports_have_a_line_each() -> None:
     text = written(
         PlainLines, ExportEnded("a.xlsx", 300.0), ExportEnded("b.csv", 10.0, "KeyError: 'x'")
@@ -163,66 +183,9 @@ def test_quiet_tells_of_failures() -> None:
     assert text.endswith("runs/a b.db")
 
 
-@pytest.mark.parametrize(
-    ("count", "text"),
-    [(0, "0"), (999, "999"), (1_000, "1k"), (160_900, "161k"), (999_600, "1.0M")],
-)
-def test_tokens(count: int, text: str) -> None:
-    assert tokens(count) == text
-
-
-@pytest.mark.parametrize(
-    ("amount", "text"),
-    [
-        (0.0, "$0.00"),
-        (0.00001, "<$0.0001"),
-        (0.0034, "$0.0034"),
-        (0.256, "$0.26"),
-        (1234.5, "$1,234.50"),
-    ],
-)
-def test_dollars(amount: float, text: str) -> None:
-    assert dollars(amount) == text
-
-
-@pytest.mark.parametrize(
-    ("milliseconds", "text"),
-    [
-        (0, "0.0s"),
-        (9_940, "9.9s"),
-        (9_960, "10s"),
-        (59_400, "59s"),
-        (59_600, "1m00s"),
-        (192_000, "3m12s"),
-        (3_599_600, "1h00m"),
-        (3_900_000, "1h05m"),
-    ],
-)
-def test_duration(milliseconds: float, text: str) -> None:
-    assert duration(milliseconds) == text
-
-
-class Terminal:
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.mark.parametrize(
-    ("environment", "expected"),
-    [
-        ({"TERM": "xterm"}, True),
-        ({"TERM": "xterm", "NO_COLOR": ""}, True),
-        ({"TERM": "xterm", "NO_COLOR": "1"}, False),
-        ({"TERM": "xterm", "CI": "true"}, False),
-        ({"TERM": "dumb"}, False),
-    ],
-    ids=["terminal", "NO_COLOR is empty", "NO_COLOR", "CI", "dumb"],
-)
-def test_colour_is_for_terminals_that_want_it(
-    environment: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("NO_COLOR", "CI", "TERM"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    assert wants_color(Terminal()) is expected  # type: ignore[arg-type]
+def test_many_findings_are_cut_short() -> None:
+    findings = tuple(CheckResult("total", "fail", f"row {number}") for number in range(25))
+    outcome = Outcome("a", "sql", "failed", utc_now(), 1.0, checks=findings)
+    text = plain(written(PlainLines, RunEnded("x.db", "failed", (outcome,), 100.0)))
+    assert text.count("fail total") == 10
+    assert "    ... and 15 more, see _checks in the file\n" in text

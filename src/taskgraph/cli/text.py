@@ -1,0 +1,82 @@
+"""How words, numbers and foreign text are written for a person."""
+
+from __future__ import annotations
+
+import os
+import re
+from textwrap import indent
+from typing import IO
+
+import click
+
+_COLORS = {
+    "PASS": "green",
+    "WARN": "yellow",
+    "FAIL": "red",
+    "SKIP": "bright_black",
+    "REUSE": "cyan",
+    "STOP": "magenta",
+    "CANCEL": "magenta",
+}
+_LONGEST_ERROR = 100
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def wants_color(stream: IO[str]) -> bool:
+    """Says whether a person looks at the stream who has not asked for plain text.
+
+    NO_COLOR as https://no-color.org has it: any text but the empty one.
+    """
+    plain = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    return stream.isatty() and not plain
+
+
+def styled(word: str, text: str | None = None) -> str:
+    """Returns the word, padded as verdicts are, or a text instead, in the word's colour."""
+    text = f"{word:<5}" if text is None else text
+    return click.style(text, fg=_COLORS[word]) if word in _COLORS else text
+
+
+def printable(text: str) -> str:
+    """Returns a text from data or a model so that it cannot steer the terminal."""
+    return _CONTROL.sub(lambda found: found.group().encode("unicode_escape").decode(), text)
+
+
+def short(text: str) -> str:
+    """Returns the first line of a text, cut where it is too long for a line of progress."""
+    line = printable(text).partition("\n")[0]
+    return line if len(line) <= _LONGEST_ERROR else f"{line[: _LONGEST_ERROR - 3]}..."
+
+
+def indented(text: str) -> str:
+    """Returns a text whose further lines stand under its first one, six characters in."""
+    return indent(printable(text).rstrip(), " " * 6).lstrip()
+
+
+def tokens(count: int) -> str:
+    """Writes a count of tokens: 950, 161k, 1.2M."""
+    if count < 1_000:
+        return str(count)
+    if count < 999_500:
+        return f"{count / 1_000:.0f}k"
+    return f"{count / 1_000_000:.1f}M"
+
+
+def dollars(amount: float) -> str:
+    """Writes US dollars: to the cent, and below a cent so that something is left to see."""
+    if 0 < amount < 0.01:
+        return f"${amount:.2g}" if amount >= 0.0001 else "<$0.0001"
+    return f"${amount:,.2f}"
+
+
+def duration(milliseconds: float) -> str:
+    """Writes a duration: 0.2s, 42s, 3m12s, 1h05m."""
+    seconds = milliseconds / 1_000
+    if seconds < 9.95:
+        return f"{seconds:.1f}s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole}s"
+    if whole < 3_600:
+        return f"{whole // 60}m{whole % 60:02}s"
+    return f"{whole // 3_600}h{whole % 3_600 // 60:02}m"
