@@ -1,0 +1,135 @@
+"""Turns a source into a table of the workspace, with `_row_id` 1..n in source order.
+
+paths, options   which files, and what is said about them
+text             CSV and TSV; `inference` and `rules` find types, `encoding` finds UTF-8
+structured       JSON and Parquet
+workbook         Excel
+records          Python's lists and dicts; `values` finds types
+frames           polars, pandas, Arrow
+reading, load    what each of these hands over, and how the workspace takes it in
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from inspect import iscoroutine
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+from taskgraph.database import Cursor
+from taskgraph.errors import IngestError
+from taskgraph.ingest import frames, records, structured, text, workbook
+from taskgraph.ingest.load import create_empty, load
+from taskgraph.ingest.names import require_columns
+from taskgraph.ingest.options import (
+    ACCEPTED,
+    FileRequest,
+    Format,
+    file_request,
+    is_file_request,
+    is_path,
+    source_problems,
+)
+from taskgraph.ingest.paths import FileFacts, FoundFile, Provenance, find_files, provenance
+from taskgraph.ingest.reading import Reading
+from taskgraph.spec import SourceNode
+
+__all__ = ["FileFacts", "Ingested", "Provenance", "ingest", "source_problems"]
+
+_Open: TypeAlias = AbstractContextManager[Reading]
+_READERS: Mapping[Format, Callable[[Sequence[FoundFile], FileRequest], _Open]] = {
+    "csv": text.read_text,
+    "tsv": text.read_text,
+    "json": structured.read_json,
+    "parquet": structured.read_parquet,
+    "xlsx": workbook.read_workbook,
+    "xls": workbook.read_workbook,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    """A source that is now a table."""
+
+    table: str
+    row_count: int
+    columns: tuple[tuple[str, str], ...]
+    """Name and DuckDB type of each column but `_row_id`."""
+    warnings: tuple[str, ...]
+    """What a person should know of the data; nothing stopped for it."""
+    provenance: Provenance | None
+    """The files it was read from; None for data that came from Python."""
+
+
+def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested:
+    """Makes the table of a source node, or nothing at all. Blocks: run it in a thread.
+
+    Args:
+        cursor: of the workspace.
+        node: its source is called, if it can be, and read.
+        directory: where relative paths start; None for the working directory.
+
+    Raises:
+        IngestError: the source cannot be read, or lacks a required column.
+    """
+    source = _called(node.source)
+    files: tuple[FoundFile, ...] = ()
+    if is_path(source) or is_file_request(source):
+        request = file_request(source)
+        files = find_files(request, directory)
+        opened = _READERS[request.format](files, request)
+    else:
+        opened = _open_data(source)
+    with opened as reading:
+        if reading.names:
+            require_columns(node.columns, reading.names)
+            loaded = load(cursor, node.name, reading)
+        else:
+            loaded = create_empty(cursor, node.name, _declared(node, reading))
+    empty = () if loaded.row_count else ("the table is empty",)
+    return Ingested(
+        node.name,
+        loaded.row_count,
+        loaded.columns,
+        (*reading.warnings, *empty),
+        provenance(files) if files else None,
+    )
+
+
+def _called(source: object) -> object:
+    """Calls a callable, once; what it raises is the spec's own affair."""
+    if not callable(source):
+        return source
+    data = source()
+    if iscoroutine(data):
+        data.close()
+        raise IngestError("the source is an async function", hint="make it a plain function")
+    if callable(data):
+        raise IngestError(f"the source's function returned a function; {ACCEPTED}")
+    return data
+
+
+def _open_data(source: object) -> _Open:
+    frame = frames.open_frame(source)
+    if frame is not None:
+        return frame
+    if isinstance(source, (list, tuple)):
+        return records.read_records(cast("Sequence[object]", source))
+    unknown = f"source is of type {type(source).__name__}; {ACCEPTED}"
+    problems = source_problems(source)
+    if isinstance(source, dict) and not problems:
+        return records.read_columns(cast("dict[object, Any]", source))
+    raise IngestError("; ".join(problems) or unknown)
+
+
+def _declared(node: SourceNode, reading: Reading) -> tuple[str, ...]:
+    """The columns of a source that has none to show: those that the node asks for."""
+    if node.columns:
+        return tuple(node.columns)
+    reasons = "; ".join(reading.warnings)
+    raise IngestError(
+        f"the source has neither rows nor columns{f': {reasons}' if reasons else ''}",
+        hint="name its columns in `columns` for it to be an empty table when there is no data",
+    )

@@ -1,0 +1,173 @@
+r"""How values look that are more than text: numbers, dates, times, booleans.
+
+Each rule is a pair of SQL expressions over a column of text, where `{c}` stands for the column.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import Literal, TypeAlias
+
+from taskgraph.database import quote_text
+from taskgraph.ingest.options import FileRequest
+
+Order: TypeAlias = Literal["day first", "month first"]
+
+# A DOUBLE keeps any 15 digits; more could come back as others.
+_DIGITS = r"[+-]?\d+"
+_WHOLE = r"(0|[1-9]\d{0,14})"
+_SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
+_DASHED = r"\d{1,2}-\d{1,2}-\d{4}"
+_DATES: tuple[tuple[str, str, Order | None], ...] = (
+    ("%Y-%m-%d", r"\d{4}-\d{2}-\d{2}", None),
+    ("%Y/%m/%d", r"\d{4}/\d{1,2}/\d{1,2}", None),
+    ("%d.%m.%Y", r"\d{1,2}\.\d{1,2}\.\d{4}", None),
+    ("%d/%m/%Y", _SLASHED, "day first"),
+    ("%m/%d/%Y", _SLASHED, "month first"),
+    ("%d-%m-%Y", _DASHED, "day first"),
+    ("%m-%d-%Y", _DASHED, "month first"),
+)
+_CLOCKS = ((" %H:%M:%S", r" \d{1,2}:\d{2}:\d{2}"), (" %H:%M", r" \d{1,2}:\d{2}"))
+# DuckDB keeps microseconds; a seventh digit may only be a zero.
+_ISO_TIMESTAMP = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"
+_ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
+_TIME = r"\d{2}:\d{2}:\d{2}(\.\d{1,6}0*)?"
+_TIME_DIRECTIVES = frozenset("HIMSfpgnz")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way to read a column of text; `{c}` stands for the column in both expressions."""
+
+    kind: str
+    """What people call such values."""
+    fits: str
+    """Predicate: the value is written in this way."""
+    value: str
+    """The value, for a text that fits."""
+    order: Order | None = None
+    """For dates that other countries read differently."""
+    note: str | None = None
+    """What a person should know of a column that keeps the rule."""
+
+
+def rules_for(request: FileRequest) -> tuple[Rule, ...]:
+    """Returns the rules to try, the narrowest first."""
+    return (*_booleans(), *_numbers(request), *_moments(request), *_times())
+
+
+def typed_rule(type_: str, request: FileRequest) -> Rule:
+    """Returns the rule for a column whose type was asked for."""
+    base = type_.upper().partition("(")[0].strip()
+    if base in _WHOLE_TYPES:
+        # DuckDB's own cast would round '3.7' to 4.
+        number = _number("{c}", request)
+        fits = f"{_matches(number, _DIGITS)} AND TRY_CAST({number} AS {type_}) IS NOT NULL"
+        return Rule(type_, fits, f"CAST({number} AS {type_})")
+    text = _number("{c}", request) if base in _FRACTION_TYPES else "{c}"
+    if request.date_format and base in _MOMENT_TYPES:
+        parsed = f"try_strptime(trim({{c}}), {quote_text(request.date_format)})"
+        return Rule(type_, f"{parsed} IS NOT NULL", f"CAST({parsed} AS {type_})")
+    return Rule(type_, f"TRY_CAST({text} AS {type_}) IS NOT NULL", f"CAST({text} AS {type_})")
+
+
+_WHOLE_TYPES = frozenset(
+    f"{sign}{name}"
+    for sign, name in product(("", "U"), ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT"))
+) | {"INT", "LONG", "SHORT"}
+_FRACTION_TYPES = frozenset({"DOUBLE", "FLOAT", "REAL", "DECIMAL", "NUMERIC"})
+_MOMENT_TYPES = frozenset({"DATE", "TIMESTAMP", "DATETIME", "TIMESTAMP_S", "TIMESTAMP_MS"})
+
+
+def looks_like_data(text: str) -> bool:
+    """Says whether a header's cell looks like a number or a date, a year excepted."""
+    year = re.fullmatch(r"(19|20)\d{2}", text)
+    return not year and bool(
+        re.fullmatch(rf"[+-]?\d+([.,]\d+)?|\d{{4}}-\d{{2}}-\d{{2}}.*|{_SLASHED}", text)
+    )
+
+
+def _booleans() -> Iterator[Rule]:
+    yield Rule(
+        "booleans",
+        "lower(trim({c})) IN ('true', 'false')",
+        "CAST(trim({c}) AS BOOLEAN)",
+    )
+
+
+def _numbers(request: FileRequest) -> Iterator[Rule]:
+    point = re.escape(request.decimal)
+    comma = re.escape(request.thousands or "")
+    grouped = rf"|[1-9]\d{{0,2}}({comma}\d{{3}})+" if comma else ""
+    whole = rf"-?(0|[1-9]\d{{0,18}}{grouped})"
+    number = _number("{c}", request)
+    yield Rule(
+        "whole numbers",
+        f"{_matches('{c}', whole)} AND TRY_CAST({number} AS BIGINT) IS NOT NULL",
+        f"CAST({number} AS BIGINT)",
+    )
+    # An exponent needs a sign or a point: `12E4` is a code.
+    shape = rf"-?({_WHOLE}{grouped})?({point}\d*)?([eE][+-]\d{{1,3}})?|-?\d{point}\d+[eE]\d{{1,3}}"
+    fits = f"{_matches('{c}', shape)} AND isfinite(TRY_CAST({number} AS DOUBLE))"
+    value = f"CAST({number} AS DOUBLE)"
+    significant = f"length(ltrim(rtrim({number}, '0'), '-0.'))"
+    yield Rule("numbers", f"{fits} AND ({significant} <= 18 OR {{c}} ILIKE '%e%')", value)
+    yield Rule(
+        "numbers",
+        fits,
+        value,
+        note="has more digits than a DOUBLE keeps (17); "
+        "ask for a DECIMAL with the option types if they matter",
+    )
+
+
+def _moments(request: FileRequest) -> Iterator[Rule]:
+    if request.date_format:
+        yield _given_format(request.date_format)
+    for format_, shape, order in _DATES:
+        parsed = f"try_strptime(trim({{c}}), {quote_text(format_)})"
+        yield Rule(
+            "dates",
+            f"{_matches('{c}', shape)} AND {parsed} IS NOT NULL",
+            f"CAST({parsed} AS DATE)",
+            order,
+        )
+    for suffix, type_ in (("", "TIMESTAMP"), (_ZONE, "TIMESTAMPTZ")):
+        cast = f"TRY_CAST(trim({{c}}) AS {type_})"
+        fits = f"{_matches('{c}', _ISO_TIMESTAMP + suffix)} AND {cast} IS NOT NULL"
+        yield Rule("timestamps", fits, cast)
+    for (format_, shape, order), (clock, clock_shape) in product(_DATES[1:], _CLOCKS):
+        parsed = f"try_strptime(trim({{c}}), {quote_text(format_ + clock)})"
+        fits = f"{_matches('{c}', shape + clock_shape)} AND {parsed} IS NOT NULL"
+        yield Rule("timestamps", fits, parsed, order)
+
+
+def _given_format(format_: str) -> Rule:
+    parsed = f"try_strptime(trim({{c}}), {quote_text(format_)})"
+    has_time = any(f"%{directive}" in format_ for directive in _TIME_DIRECTIVES)
+    value = parsed if has_time else f"CAST({parsed} AS DATE)"
+    return Rule("timestamps" if has_time else "dates", f"{parsed} IS NOT NULL", value)
+
+
+def _times() -> Iterator[Rule]:
+    cast = "TRY_CAST(trim({c}) AS TIME)"
+    yield Rule("times", f"{_matches('{c}', _TIME)} AND {cast} IS NOT NULL", cast)
+
+
+def _number(column: str, request: FileRequest) -> str:
+    """The text of a number as DuckDB writes it."""
+    text = f"trim({column})"
+    if request.thousands:
+        text = f"replace({text}, {quote_text(request.thousands)}, '')"
+    if request.decimal != ".":
+        text = f"replace({text}, {quote_text(request.decimal)}, '.')"
+    return text
+
+
+def _matches(column: str, pattern: str) -> str:
+    # The predicate is a format string: a brace of the pattern must be doubled.
+    escaped = quote_text(pattern.replace("{", "{{").replace("}", "}}"))
+    return f"regexp_full_match(trim({column}), {escaped})"

@@ -1,0 +1,170 @@
+"""Reads JSON and Parquet, which say themselves what their values are."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import duckdb
+
+from taskgraph.database import quote, quote_text
+from taskgraph.errors import IngestError
+from taskgraph.ingest.encoding import as_utf8, not_utf8
+from taskgraph.ingest.names import (
+    ROW_ID,
+    ColumnNames,
+    column_names,
+    match_columns,
+    require_same_columns,
+)
+from taskgraph.ingest.options import FileRequest
+from taskgraph.ingest.paths import FoundFile
+from taskgraph.ingest.reading import STAGED, ArrowStream, Reading, plain, staged, staging
+
+_JSON_OPTIONS = (
+    # All rows decide, every level of them, and objects always become STRUCTs, never MAPs.
+    "sample_size=-1, maximum_depth=-1, map_inference_threshold=-1, field_appearance_threshold=0"
+)
+_PARQUET_ROW = "file_row"
+
+
+@contextmanager
+def read_json(files: Sequence[FoundFile], request: FileRequest) -> Generator[Reading]:
+    """Reads files of JSON objects, in one array or one to a line, as one table.
+
+    Raises:
+        IngestError: a file is not JSON, or holds something else than objects; names the line.
+    """
+    with staging() as connection, ExitStack() as copies:
+        paths = [copies.enter_context(as_utf8(file, request.encoding)) for file in files]
+        source = f"read_json({_listed(paths)}, {_JSON_OPTIONS})"
+        try:
+            connection.execute(f"CREATE TABLE {STAGED} AS SELECT * FROM {source}")
+        except duckdb.Error as error:
+            raise _json_error(error, files, paths) from error
+        types = _types_of(connection, f"FROM {STAGED}")
+        if list(types) == ["json"] and not _of_objects(connection, source):
+            _require_empty(connection, files)
+            yield Reading(None, ())
+            return
+        expressions, remarks = _json_columns(connection, types)
+        columns = column_names(types)
+        expressions = _with_given_types(expressions, columns, request)
+        yield staged(connection, expressions, (*columns.warnings.values(), *remarks))
+
+
+@contextmanager
+def read_parquet(files: Sequence[FoundFile], request: FileRequest) -> Generator[Reading]:
+    """Reads Parquet files as one table, without holding them in memory.
+
+    Raises:
+        IngestError: a file is not Parquet, or its columns are not those of the first.
+    """
+    with staging() as connection:
+        tables = [_parquet_types(connection, file) for file in files]
+        for file, table in zip(files, tables, strict=True):
+            if not request.union_by_name:
+                require_same_columns(file.shown, table, files[0].shown, tables[0])
+        source = f"read_parquet({_listed([file.path for file in files])}, union_by_name=true)"
+        types = _types_of(connection, f"FROM {source}")
+        columns = column_names(types)
+        # A file may have a column called `ordinality`: names are given by position.
+        own = [f"c{number}" for number in range(len(types))]
+        values = [
+            f"CAST({one} AS VARCHAR)" if type_ == "TIME WITH TIME ZONE" else one
+            for one, type_ in zip(own, types.values(), strict=True)
+        ]
+        expressions = dict(zip(columns.names, values, strict=True))
+        expressions = _with_given_types(expressions, columns, request)
+        selected = ", ".join(f"{value} AS {quote(name)}" for name, value in expressions.items())
+        relation = connection.sql(
+            f"SELECT {_PARQUET_ROW} AS {ROW_ID}, {selected} "
+            f"FROM {source} WITH ORDINALITY AS t({', '.join([*own, _PARQUET_ROW])})"
+        )
+        yield Reading(ArrowStream(relation), columns.names, tuple(columns.warnings.values()))
+
+
+def _types_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, str]:
+    """Column to type of a query, in order."""
+    return {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE {query}").fetchall()}
+
+
+def _with_given_types(
+    expressions: Mapping[str, str], columns: ColumnNames, request: FileRequest
+) -> dict[str, str]:
+    wanted = match_columns(request.types, columns.names)
+    return {
+        name: f"CAST({value} AS {wanted[name]})" if name in wanted else value
+        for name, value in expressions.items()
+    }
+
+
+def _json_columns(
+    connection: duckdb.DuckDBPyConnection, types: Mapping[str, str]
+) -> tuple[dict[str, str], list[str]]:
+    """The expression of each column, and what is odd about those of several types."""
+    expressions: dict[str, str] = {}
+    remarks: list[str] = []
+    for name, given in zip(column_names(types).names, types, strict=True):
+        column = quote(given)
+        expressions[name] = column
+        if types[given] != "JSON":
+            continue
+        kinds = _json_kinds(connection, column)
+        if not kinds & {"OBJECT", "ARRAY"}:
+            expressions[name] = f"{column} ->> '$'"
+        if len(kinds) > 1:
+            told = ", ".join(sorted(kind.lower() for kind in kinds))
+            kept = "JSON" if kinds & {"OBJECT", "ARRAY"} else "text"
+            remarks.append(f"column {name!r} is kept as {kept}: its values are of types {told}")
+    return expressions, remarks
+
+
+def _json_kinds(connection: duckdb.DuckDBPyConnection, column: str) -> set[str]:
+    rows = connection.execute(
+        f"SELECT DISTINCT json_type({column}) FROM {STAGED} WHERE {column} IS NOT NULL"
+    ).fetchall()
+    return {"NUMBER" if kind in {"UBIGINT", "BIGINT", "DOUBLE"} else kind for (kind,) in rows}
+
+
+def _of_objects(connection: duckdb.DuckDBPyConnection, source: str) -> bool:
+    """Whether a single column `json` is a key of that name, and not whatever the file holds."""
+    try:
+        connection.execute(f"DESCRIBE FROM {source[:-1]}, records=true)").fetchall()
+    except duckdb.Error:
+        return False
+    return True
+
+
+def _require_empty(connection: duckdb.DuckDBPyConnection, files: Sequence[FoundFile]) -> None:
+    [(count,)] = connection.execute(f"SELECT count(*) FROM {STAGED}").fetchall()
+    if count:
+        shown = ", ".join(file.shown for file in files)
+        raise IngestError(
+            f"{shown}: holds something else than objects",
+            hint="a table is made of an array of objects, or of one object to a line",
+        )
+
+
+def _json_error(
+    error: duckdb.Error, files: Sequence[FoundFile], paths: Sequence[Path]
+) -> IngestError:
+    pairs = list(zip(files, paths, strict=True))
+    for file, path in pairs:
+        if wrong := not_utf8(path, file.shown):
+            return wrong
+    named = [file.shown for file, path in pairs if f'"{path}"' in str(error)]
+    return IngestError(f"{', '.join(named or [file.shown for file in files])}: {plain(error)}")
+
+
+def _parquet_types(connection: duckdb.DuckDBPyConnection, file: FoundFile) -> dict[str, str]:
+    try:
+        return _types_of(connection, f"FROM read_parquet({_listed([file.path])})")
+    except duckdb.Error as error:
+        message = plain(error).replace(str(file.path), file.shown)
+        raise IngestError(f"{file.shown}: {message}") from error
+
+
+def _listed(paths: Sequence[Path]) -> str:
+    return f"[{', '.join(quote_text(str(path)) for path in paths)}]"
