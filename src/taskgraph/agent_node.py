@@ -165,7 +165,7 @@ class _Desk:
                     name=name,
                     kind="table",
                     row_count=count,
-                    sample=sample(self.cursor, name, SAMPLE_ROWS),
+                    sample=sample(self.cursor, name, SAMPLE_ROWS, count),
                     sql=sql.get(fold(name)),
                 )
                 for name, count in outcome.tables

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 
 from taskgraph.agent.inputs import Upstream, inputs_text
 from taskgraph.agent.rendering import cut
@@ -50,7 +51,7 @@ def brief_text(brief: AgentBrief, inputs_characters: int = INPUTS_CHARACTERS) ->
             enough, samples, then SQL, then columns are cut, and it says how to see them.
     """
     sections = [
-        _section(f"Your task: node `{brief.node}`", brief.prompt.strip()),
+        _section(f"Your task: node `{brief.node}`", cleandoc(brief.prompt)),
         _section("What you may create", _may_create(brief)),
         _section("What must stand at the end", _required(brief)),
         _section("What you can read", inputs_text(brief.upstream, inputs_characters)),
@@ -102,7 +103,7 @@ def _check(check: Check) -> str:
 
 
 def _sql(text: str, max_characters: int) -> str:
-    return f"```sql\n{cut(text.strip(), max_characters)}\n```"
+    return f"```sql\n{cut(cleandoc(text), max_characters)}\n```"
 
 
 def _earlier(work: EarlierWork) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Literal
 
 from taskgraph.agent.rendering import columns_text, cut, row_line, rows_text
@@ -139,4 +140,4 @@ def _macro_text(macro: Definition, detail: _Detail) -> str:
 
 
 def _sql(text: str, detail: _Detail) -> str:
-    return f"```sql\n{cut(text.strip(), detail.sql_characters)}\n```"
+    return f"```sql\n{cut(cleandoc(text), detail.sql_characters)}\n```"
