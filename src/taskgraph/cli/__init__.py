@@ -40,7 +40,7 @@ class _Group(click.Group):
             code = ending.tell(error)
         except (KeyboardInterrupt, click.Abort):
             code = ending.tell_interrupted()
-        ctx.exit(code)
+        ctx.exit(code or 0)  # a command that returns nothing has done its work
 
 
 def _imported(name: str) -> click.Command:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-import click
+from taskgraph.cli.ending import write_line
 
 T = TypeVar("T")
 
@@ -35,8 +36,8 @@ async def _cancelled_by_signals(work: Coroutine[Any, Any, T]) -> T:
             loop.remove_signal_handler(number)
             # Not Python's handler: the interpreter's end waits for threads, and one may be stuck.
             signal.signal(number, signal.SIG_DFL)
-        click.echo("Stopping in good order; interrupt again to stop at once.", err=True)
         task.cancel()
+        write_line("Stopping in good order; interrupt again to stop at once.", sys.stderr)
 
     for number in _SIGNALS:
         loop.add_signal_handler(number, cancel)
