@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from taskgraph.database import Cursor
 from taskgraph.errors import StatementError, TaskgraphError
-from taskgraph.events import CheckResult, Emit, NodeEnded, Outcome
+from taskgraph.events import CheckResult, ChecksRun, Emit, NodeEnded, Outcome
 from taskgraph.guard import Guard
 from taskgraph.materialise import materialise
 from taskgraph.spec import Node, SourceNode
@@ -63,11 +63,16 @@ class Finisher:
             with self.cursor.transaction():
                 outcome = self._pass()
         except _Undo as undo:
-            return undo.findings or self.checker.diagnose()
+            return self._told(undo.findings or self.checker.diagnose())
         except StatementError as error:
-            return self._explain(error)
+            return self._told(self._explain(error))
+        self._told(outcome.checks)
         self.emit(NodeEnded(outcome))
         return outcome.checks
+
+    def _told(self, results: tuple[CheckResult, ...]) -> tuple[CheckResult, ...]:
+        self.emit(ChecksRun(self.node.name, results))
+        return results
 
     def _pass(self) -> Outcome:
         missing = (

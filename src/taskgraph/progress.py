@@ -72,6 +72,8 @@ class Progress:
             if self.halted_by is None:
                 raise
             task.uncancel()  # this run's own doing, not the caller's
+            if name in self.outcomes:
+                return  # it was committed as passed in the same moment
             raise _Halted(f"the run stopped: {self.halted_by}") from self.halted_by
         except (RunError, RunLimit) as error:
             self.halt(error)

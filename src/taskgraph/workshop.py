@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from taskgraph.database import Cursor, Database
-from taskgraph.events import CheckResult, ChecksRun, Emit, Event
+from taskgraph.events import CheckResult, Emit, Event
 from taskgraph.finish import Finisher
 from taskgraph.guard import Guard
 from taskgraph.llm.service import ModelService
@@ -74,6 +74,4 @@ class Workshop:
         def work(emit: Emit) -> tuple[CheckResult, ...]:
             return Finisher(cursor, node, self.tally, guard, emit, tables).try_to_pass()
 
-        results = await self.in_thread(cursor, work, timeout_s)
-        self.emit(ChecksRun(node.name, results))
-        return results
+        return await self.in_thread(cursor, work, timeout_s)
