@@ -82,7 +82,8 @@ NODES: list[dict[str, Any]] = [
                 amount_eur::DECIMAL(12, 2) AS amount_eur,
                 original_amount::DECIMAL(12, 2) AS original_amount,
                 original_currency
-            FROM card LEFT JOIN cards ON cards.card = right(card.card, 4);
+            FROM card LEFT JOIN cards ON cards.card = right(card.card, 4)
+            ORDER BY transaction_id;
 
             CREATE VIEW prepare_claims AS
             SELECT

@@ -72,9 +72,9 @@ NODES: list[dict[str, Any]] = [
         "sql": """
             CREATE MACRO departures_pct(condition) AS round(100 * avg(condition::INT), 1);
 
+            CREATE VIEW departures_all AS
             -- On time is less than 15 minutes late at the gate, as the US Department of
             -- Transportation counts it; cancelled and diverted flights are not on time.
-            CREATE VIEW departures_all AS
             SELECT
                 _row_id AS flight_id, carrier, flight AS flight_number, tailnum, origin, dest,
                 make_date(year, month, day) AS flight_date,
@@ -255,8 +255,8 @@ NODES: list[dict[str, Any]] = [
         "depends_on": ["departures", "airports"],
         "description": "Delays and cancellations by route",
         "sql": """
-            -- Great-circle distance (haversine) on a sphere of 3,959 miles radius.
             CREATE MACRO routes_miles(lat1, lon1, lat2, lon2) AS
+                -- Great-circle distance (haversine) on a sphere of 3,959 miles radius.
                 2 * 3959 * asin(sqrt(
                     sin(radians(lat2 - lat1) / 2) ** 2
                     + cos(radians(lat1)) * cos(radians(lat2)) * sin(radians(lon2 - lon1) / 2) ** 2
@@ -345,9 +345,9 @@ NODES: list[dict[str, Any]] = [
         "depends_on": ["punctuality", "conditions", "fleet"],
         "description": "Punctuality against what the circumstances would have let anyone achieve",
         "sql": """
+            CREATE VIEW scorecard_expected AS
             -- What an average carrier would have achieved: the share of all flights on time from
             -- the same airport, under the same sky, in the same quarter of the day.
-            CREATE VIEW scorecard_expected AS
             SELECT
                 carrier,
                 avg(on_time::INT) OVER (PARTITION BY origin, sky, scheduled_hour // 6) AS expected
