@@ -32,11 +32,9 @@ __all__ = [
     "TaskgraphError",
 ]
 
-__version__: str
-"""Of the installed distribution."""
-
-
-if not TYPE_CHECKING:  # a type checker would take any name from a module with `__getattr__`
+if TYPE_CHECKING:
+    __version__: str
+else:  # a type checker would take any name at all from a module with `__getattr__`
 
     def __getattr__(name: str) -> str:
         if name == "__version__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -55,11 +55,9 @@ def test_dict_and_object_give_equal_specs(as_dict: Given, as_object: Node) -> No
 
 @pytest.mark.parametrize(("as_dict", "as_object"), FULL)
 def test_tuples_and_lists_are_the_same(as_dict: Given, as_object: Node) -> None:
+    lists = {"depends_on", "columns", "validate_sql", "outputs", "fallback"}
     with_tuples = {
-        field: tuple(cast("list[Any]", value))
-        if isinstance(value, list) and field != "source"
-        else value
-        for field, value in as_dict.items()
+        field: tuple(value) if field in lists else value for field, value in as_dict.items()
     }
     assert read(NODES=(with_tuples,)) == read(NODES=[as_object])
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from spec_modules import ORDERS, RATES, Given, ask, match, problems, table
+from spec_modules import ORDERS, RATES, Given, ask, match, problems, read, table
+from taskgraph.namespace import Names, Scope
 
 PASS = "SELECT 'pass' AS status, '' AS message"
 
@@ -13,6 +14,9 @@ def sql(name: str, text: str, *depends_on: str) -> Given:
     """An SQL node."""
     return {"name": name, "sql": text, "depends_on": list(depends_on)}
 
+
+LATE = ask(name="late", depends_on=["match"], output_columns={"late_all": []})
+REST = ask(name="match_rest")
 
 OTHER = "an sql node may only create and drop views and macros, not"
 TEXTS = table({
@@ -56,41 +60,6 @@ TEXTS = table({
         "CREATE VIEW match_all AS SELECT current_setting('threads') AS n",
         ("the function current_setting is not allowed: SQL here computes from tables, and neither acts nor "
         "looks at settings, sequences or SQL in strings. Leave it out."),
-    ),
-    "without_prefix": (
-        "CREATE VIEW everything AS FROM orders",
-        "CREATE VIEW everything: everything has another prefix; name it match_<something>",
-    ),
-    "macro_without_prefix": (
-        "CREATE MACRO twice(x) AS 2 * x",
-        "CREATE MACRO twice: twice has another prefix; name it match_<something>",
-    ),
-    "own_bare_name": (
-        "CREATE VIEW match AS FROM orders",
-        "CREATE VIEW match: match is the node's own name; name it match_<something>",
-    ),
-    "name_of_a_source": (
-        "CREATE OR REPLACE VIEW orders AS SELECT 1 AS x",
-        "CREATE VIEW orders: orders belongs to node orders; name it match_<something>",
-    ),
-    "name_of_the_engine": (
-        "CREATE VIEW _match AS FROM orders",
-        ("CREATE VIEW _match: names that start with an underscore belong to the engine; "
-        "name it match_<something>"),
-    ),
-    "name_of_a_check": (
-        "CREATE VIEW match__validation_a AS FROM orders",
-        ("CREATE VIEW match__validation_a: names that start with match__validation belong to the "
-        "checks of match"),
-    ),
-    "drop_of_another_nodes_view": (
-        "DROP VIEW late_all",
-        "DROP VIEW late_all: late_all belongs to node late; name it match_<something>",
-    ),
-    "longer_prefix": (
-        "CREATE VIEW match_rest_all AS FROM orders",
-        ("CREATE VIEW match_rest_all: match_rest_all belongs to node match_rest; "
-        "name it match_<something>"),
     ),
     "unknown_table": (
         "CREATE VIEW match_all AS FROM order_s",
@@ -144,10 +113,28 @@ TEXTS = table({
 
 @pytest.mark.parametrize(("text", "message"), TEXTS)
 def test_wrong_text_of_an_sql_node(text: object, message: str) -> None:
-    late = ask(name="late", depends_on=["match"], output_columns={"late_all": []})
-    rest = ask(name="match_rest")
-    told = problems(NODES=[ORDERS, RATES, match(sql=text), late, rest])
+    told = problems(NODES=[ORDERS, RATES, match(sql=text), LATE, REST])
     assert told == [f"node 'match', sql: {message}"]
+
+
+DEFINITIONS = table({
+    "without_prefix": ("CREATE VIEW", "everything", "AS FROM orders"),
+    "macro_without_prefix": ("CREATE MACRO", "twice", "(x) AS 2 * x"),
+    "own_bare_name": ("CREATE VIEW", "match", "AS FROM orders"),
+    "name_of_a_source": ("CREATE VIEW", "orders", "AS SELECT 1 AS x"),
+    "name_of_the_engine": ("CREATE VIEW", "_match", "AS FROM orders"),
+    "name_of_a_check": ("CREATE VIEW", "match__validation_a", "AS FROM orders"),
+    "another_nodes_view": ("DROP VIEW", "late_all", ""),
+    "longer_prefix": ("CREATE VIEW", "match_rest_all", "AS FROM orders"),
+})  # fmt: skip
+
+
+@pytest.mark.parametrize(("what", "name", "rest"), DEFINITIONS)
+def test_name_that_the_node_does_not_own(what: str, name: str, rest: str) -> None:
+    nodes = [ORDERS, RATES, match(), LATE, REST]
+    refusal = Scope(Names.of(read(NODES=nodes).nodes), "match").define_refusal(name)
+    nodes[2] = match(sql=f"{what} {name} {rest}")
+    assert problems(NODES=nodes) == [f"node 'match', sql: {what} {name}: {refusal}"]
 
 
 DECLARED = table({
@@ -163,17 +150,19 @@ DECLARED = table({
         ),
         "node 'match', sql: it does not make 'match_all', which is declared",
     ),
-    "misspelt_where_it_is_made": (
-        match(sql="CREATE VIEW raport AS FROM orders", outputs=["report"]),
-        ("node 'match', sql: CREATE VIEW raport: raport has another prefix; "
-        "name it match_<something>, or one of its outputs: report"),
-    ),
 })  # fmt: skip
 
 
 @pytest.mark.parametrize(("node", "message"), DECLARED)
 def test_sql_node_that_does_not_make_what_it_declares(node: Given, message: str) -> None:
     assert problems(NODES=[ORDERS, node]) == [message]
+
+
+def test_view_that_is_misspelt_where_it_is_made_is_one_mistake() -> None:
+    node = match(sql="CREATE VIEW raport AS FROM orders", outputs=["report"])
+    [message] = problems(NODES=[ORDERS, node])
+    assert message.startswith("node 'match', sql: CREATE VIEW raport: ")
+    assert "report" in message.partition("raport: ")[2]
 
 
 QUERIES = table({

@@ -34,19 +34,23 @@ def no_module(location: Location, directory: Path) -> SettingsError:
     while depth < len(names) - 1 and (folder / names[depth]).is_dir():
         folder /= names[depth]
         depth += 1
-    known = _importable(folder)
+    known = _packages(folder) if depth < len(names) - 1 else _importable(folder)
     if near := closest(names[depth], known):
         hint = f"did you mean {'.'.join([*names[:depth], near, *names[depth + 1 :]])!r}?"
     else:
         place = "/".join(names[:depth]) or "the working directory"
-        hint = f"in {place} are {listed(known)}" if known else f"no Python file is in {place}"
+        hint = f"in {place} are {listed(known)}" if known else f"nothing to import is in {place}"
     return SettingsError(f"there is no module {location.module!r}", hint)
 
 
 def _importable(folder: Path) -> list[str]:
-    files = [path.stem for path in folder.glob("*.py") if path.stem != "__init__"]
+    files = [path.stem for path in folder.glob("*.py") if path.stem.isidentifier()]
+    return sorted({*(name for name in files if not name.startswith("_")), *_packages(folder)})
+
+
+def _packages(folder: Path) -> list[str]:
     folders = [path.name for path in folder.iterdir() if path.is_dir() and path.name.isidentifier()]
-    return sorted({*files, *(name for name in folders if not name.startswith("_"))})
+    return sorted(name for name in folders if not name.startswith("_"))
 
 
 def import_failure(error: BaseException, location: Location, directory: Path) -> SpecError:
@@ -94,7 +98,7 @@ def _words(error: BaseException) -> str:
 
 
 def _meant(error: BaseException, location: Location) -> str | None:
-    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+    if not isinstance(error, ModuleNotFoundError) or not error.name or "." in error.name:
         return None
     known = {name for folder in location.folders for name in _importable(Path(folder))}
     return nearest(error.name, sorted(known))

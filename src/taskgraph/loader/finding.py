@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from taskgraph.errors import SettingsError
-from taskgraph.loader.fields import listed, nearest
+from taskgraph.loader.fields import closest, listed
 
 DEFAULT_MODULE = "specs.main"
 _MODULE_NAME = re.compile(r"[^\s./\\]+(\.[^\s./\\]+)*")
@@ -63,7 +62,7 @@ def locate(target: str | None, *, directory: Path, configured: str | None) -> Lo
 def _in_file(target: str, directory: Path) -> Location:
     file = directory.joinpath(target).resolve()
     if file.is_dir():
-        raise SettingsError(f"the spec {target!r} is a folder", _python_files(file, target))
+        raise SettingsError(f"the spec {target!r} is a folder", _told_files(file, target))
     if not file.is_file():
         raise SettingsError(f"there is no spec {target!r}", _missing_file(file, target))
     if file.suffix != ".py":
@@ -87,19 +86,21 @@ def _package(file: Path) -> tuple[Path, str]:
 
 
 def _missing_file(file: Path, target: str) -> str:
+    written = Path(target)
     if not file.parent.is_dir():
-        return f"there is no folder {str(Path(target).parent)!r} either"
-    files = _names(file.parent)
-    near = nearest(file.name, files)
-    return near or _python_files(file.parent, str(Path(target).parent))
+        return f"there is no folder {written.parent.as_posix()!r} either"
+    near = closest(file.stem, [path.stem for path in _python_files(file.parent)])
+    if near:
+        return f"did you mean {written.with_name(f'{near}.py').as_posix()!r}?"
+    return _told_files(file.parent, written.parent.as_posix())
 
 
-def _python_files(folder: Path, called: str) -> str:
-    files = _names(folder)
+def _told_files(folder: Path, called: str) -> str:
+    files = [path.name for path in _python_files(folder)]
     return (
         f"Python files in {called}: {listed(files)}" if files else f"no Python file is in {called}"
     )
 
 
-def _names(folder: Path) -> Sequence[str]:
-    return sorted(file.name for file in folder.glob("*.py") if file.is_file())
+def _python_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*.py") if path.is_file())

@@ -50,12 +50,7 @@ class Script:
     @property
     def created(self) -> Mapping[str, str]:
         """Every name that the work creates at some time, by folded name."""
-        outlines = self.work.outlines if self.work else ()
-        return {
-            fold(outline.name): outline.name
-            for outline in outlines
-            if outline.name and outline.kind.startswith("create")
-        }
+        return {fold(name): name for is_create, name in self._changes() if is_create}
 
     @property
     def left(self) -> Mapping[str, str] | None:
@@ -63,12 +58,16 @@ class Script:
         if self.work is None or self.work.problems:
             return None
         left: dict[str, str] = {}
-        for outline in self.work.outlines:
-            if outline.kind.startswith("create") and outline.name:
-                left[fold(outline.name)] = outline.name
-            elif outline.name:
-                left.pop(fold(outline.name), None)
+        for is_create, name in self._changes():
+            if is_create:
+                left[fold(name)] = name
+            else:
+                left.pop(fold(name), None)
         return left
+
+    def _changes(self) -> Iterator[tuple[bool, str]]:
+        outlines = self.work.outlines if self.work else ()
+        return ((one.kind.startswith("create"), one.name) for one in outlines if one.name)
 
 
 class _AnyName(Scope):
