@@ -9,7 +9,7 @@ from taskgraph.agent.context import FULL, ROOMY, View, next_smaller, roomier, se
 from taskgraph.agent.conversation import Conversation
 from taskgraph.agent.task import AgentTask, Durable
 from taskgraph.errors import ContextOverflow
-from taskgraph.events import ModelAnswered
+from taskgraph.events import ModelAnswered, Warned
 from taskgraph.llm.messages import ModelRequest, ModelResponse, Usage
 from taskgraph.llm.model import Model
 from taskgraph.llm.wire import estimate_tokens
@@ -67,6 +67,8 @@ class Asker:
         said_by = message.said_by or self.task.model
         response = replace(response, message=replace(message, said_by=said_by))
         self.conversation.emit(ModelAnswered(self.task.node, request, response))
+        for warning in response.warnings:
+            self.conversation.emit(Warned(warning, self.task.node))
         self.conversation.say(response.message)
         await self.durable()
         return response

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agent_desk import FAIL, PASS, TASK, Bench, asks, calls, ends
-from taskgraph.events import CheckResult
+from taskgraph.events import CheckResult, Warned
 from taskgraph.llm.messages import (
     AssistantMessage,
     ModelResponse,
@@ -274,3 +274,16 @@ async def test_warnings_do_not_stand_in_the_way() -> None:
 
     assert (result.status, result.findings) == ("accepted", warning)
     assert "- warn rest: 2 rows left" in bench.told[0]
+
+
+async def test_what_a_person_should_know_of_an_answer_is_warned_of_with_the_node() -> None:
+    odd = replace(ends("Done.", "stop"), warnings=("'b' takes over", "bytes that are no UTF-8"))
+    bench = Bench([odd])
+
+    await bench.run()
+
+    warned = [event for event in bench.events if isinstance(event, Warned)]
+    assert [(one.node, one.message) for one in warned] == [
+        ("match", "'b' takes over"),
+        ("match", "bytes that are no UTF-8"),
+    ]
