@@ -303,7 +303,7 @@ def fold(name: str) -> str:
 
     `str.lower` and `str.casefold` do not agree with DuckDB on other scripts.
     """
-    return name.translate(_ASCII_LOWER)
+    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
 
 
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}

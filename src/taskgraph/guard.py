@@ -187,15 +187,15 @@ class Guard:
         """
         cut = definition(statement.text)
         if cut is None:
-            kind = statement.kind.upper()
             raise Refused(
-                "statement", f"this {kind} is not allowed; allowed: {self._rules.allowed}"
+                "statement",
+                f"only views and macros can be created and dropped; allowed: {self._rules.allowed}",
             )
         self._judge_name(cut.path, place)
         for function in called_names(cut.header):
-            judge_call(function)
-        for tree in self._parser.trees(statement):
-            judge(tree, place)
+            judge_call(function, self._scope)
+        for body in cut.bodies:
+            judge(self._parser.tree(body), place)
 
     def _plan(self, statement: Statement) -> Tree:
         [(document,)] = self._cursor.rows(
@@ -205,10 +205,8 @@ class Guard:
 
     def _judge_plan(self, plan: Tree, place: Place) -> tuple[str, str]:
         """Judges what DuckDB will do, and returns its kind and the object's name."""
-        info: dict[str, Tree] = plan.get("info") or {}
-        action, what = _ACTIONS.get(plan["type"]), _OBJECTS.get(info.get("type", ""))
-        if action is None or what is None:
-            raise Refused("statement", f"this is not allowed; allowed: {self._rules.allowed}")
+        action, what = planned(plan)
+        info = plan["info"]
         if info.get("temporary"):
             raise Refused("temporary", "TEMP objects are not allowed: leave out the word TEMP")
         path = tuple(info["qualified_name"]["path"])
@@ -230,16 +228,31 @@ class Guard:
             raise Refused("namespace", reason)
 
     def _judge_shadow(self, name: str, what: str) -> None:
-        own = builtins()
-        declared = what == "view" and name in self._scope.names.declared_by(self._scope.node)
-        if fold(name) in own.relations or (fold(name) in own.functions and not declared):
+        own, folded = builtins(), fold(name)
+        # A view is no function: an output that the spec calls `summary` is in nobody's way.
+        outputs = self._scope.names.declared_by(self._scope.node)
+        may_be_function = what == "view" and folded in {fold(output) for output in outputs}
+        if folded in own.relations or (folded in own.functions and not may_be_function):
             raise Refused("shadow", f"{name} is DuckDB's own: choose another name")
 
     def _place(self, kind: PlaceKind) -> Place:
         return Place(self._scope, self._cursor.catalog_name, kind)
 
 
-def _bodies(info: dict[str, Tree]) -> list[Tree]:
+def planned(plan: Tree) -> tuple[str, str]:
+    """Returns what a plan does, as in `("create", "view")`.
+
+    Raises:
+        Refused: it does anything but create or drop a view or macro.
+    """
+    action = _ACTIONS.get(plan["type"])
+    what = _OBJECTS.get(plan.get("info", {}).get("type", ""))
+    if action is None or what is None:
+        raise Refused("statement", f"DuckDB takes it for another statement: {plan['type']}")
+    return action, what
+
+
+def _bodies(info: Tree) -> list[Tree]:
     if "query" in info:
         return [info["query"]]
     return [info["function"], *info["extra_functions"]]

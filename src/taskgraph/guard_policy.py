@@ -23,8 +23,10 @@ DENIED_FUNCTIONS = frozenset(
     {
         # act, or change state
         *("nextval", "currval", "setval", "setseed", "write_log", "sleep_ms", "pg_sleep"),
-        # read settings, variables, the environment, other statements, other nodes' SQL
-        *("current_setting", "getvariable", "getenv", "current_query", "pg_get_viewdef"),
+        # read settings, variables, the environment, other statements
+        *("current_setting", "getvariable", "getenv", "current_query", "get_block_size"),
+        # read the catalog out of sight
+        *("pg_get_viewdef", "pg_get_constraintdef"),
         # parse, serialise or run SQL that is held in a string
         *("query", "query_table", "json_execute_serialized_sql", "json_serialize_plan"),
         *("json_serialize_sql", "json_deserialize_sql", "parse_duckdb_log_message"),
@@ -78,8 +80,7 @@ def judge(tree: Tree, place: Place) -> None:
     for use in uses(tree):
         match use:
             case Call(name):
-                judge_call(name)
-                _judge_macro(name, place.scope)
+                judge_call(name, place.scope)
             case TableCall(name):
                 _judge_table_call(name, place)
             case Relation(path):
@@ -90,11 +91,12 @@ def judge(tree: Tree, place: Place) -> None:
                 raise _refused_construct(name)
 
 
-def judge_call(function: str) -> None:
-    """Refuses a function that may be called nowhere, by its folded name.
+def judge_call(function: str, scope: Scope) -> None:
+    """Refuses a function that may not be called, by its folded name.
 
     Raises:
-        Refused: it acts, reads settings, or runs SQL out of a string.
+        Refused: it acts, reads settings, or runs SQL out of a string; or it is a macro of a node
+            that this one does not depend on.
     """
     if (
         function in DENIED_FUNCTIONS
@@ -106,13 +108,10 @@ def judge_call(function: str) -> None:
             f"the function {function} is not allowed: SQL here computes from tables, and neither"
             " acts nor looks at settings, sequences or SQL in strings. Leave it out.",
         )
-
-
-def _judge_macro(name: str, scope: Scope) -> None:
     # Where nobody owns the name, DuckDB itself says best that there is no such function, and which
     # ones are near: a macro of that name cannot exist.
-    if name not in builtins().functions and scope.names.owner(name) is not None:
-        _judge_name(name, scope)
+    if function not in builtins().functions and scope.names.owner(function) is not None:
+        _judge_name(function, scope)
 
 
 def _judge_table_call(name: str, place: Place) -> None:
@@ -138,7 +137,9 @@ def _judge_relation(path: tuple[str, ...], place: Place) -> None:
             raise Refused("relation", f"{text} is not allowed: {place.scope.readable_text()}")
         _judge_catalog(text, place)
     elif schema not in ([], ["main"], [place.database], [place.database, "main"]):
-        raise Refused("schema", f"{text}: only schema main can be read; write {path[-1]}")
+        raise Refused(
+            "schema", f"{text}: only schema main can be read; {place.scope.readable_text()}"
+        )
     elif _FILE_MARKS & set(name) and place.scope.names.owner(name) is None:
         raise Refused("file", f"{text}: files cannot be read; {place.scope.readable_text()}")
     else:
@@ -151,7 +152,8 @@ def _judge_show(subject: str | None, place: Place) -> None:
     if subject is None or subject in _SHOWN_LISTS:
         return
     if fold(subject) in builtins().settings or subject.startswith('"'):
-        raise Refused("setting", f"SHOW {subject} is not allowed: settings are not for nodes")
+        what = subject.strip('"').upper()
+        raise Refused("setting", f"SHOW {what} is not allowed; SHOW TABLES and DESCRIBE are")
     _judge_name(subject, place.scope)
 
 

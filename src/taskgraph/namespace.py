@@ -97,9 +97,10 @@ class Scope:
             return f"names that start with {checked}{_RESERVED} belong to the checks of {checked}"
         owner = self.names.owner(name)
         if owner != self.node:
-            whose = f"{name} belongs to node {owner}" if owner else f"{name} has another prefix"
+            whose = f"{name} belongs to node {owner}" if owner else f"{name} is nobody's"
             return f"{whose}; {self._own_names()}"
-        if folded == fold(self.node) and name not in self.names.declared_by(self.node):
+        declared = {fold(one) for one in self.names.declared_by(self.node)}
+        if folded == fold(self.node) and folded not in declared:
             return f"{name} is the node's own name; {self._own_names()}"
         return None
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import duckdb
 
@@ -35,8 +35,7 @@ SPEC_TEXT = TextLimits(max_bytes=1024 * 1024, max_tokens=320_000)
 """A spec is trusted code, and one text of it holds many statements."""
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """One token of a text; comments are left out."""
 
     kind: str
