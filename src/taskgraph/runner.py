@@ -146,7 +146,7 @@ async def _build(
     feed: Feed,
 ) -> Built:
     """Makes the file and runs all nodes into it; the file is closed on return."""
-    database = Database.create(partial, Limits(memory=settings.memory_limit))
+    database = Database.create(partial, Limits(memory=settings.memory_limit, threads=settings.threads))
     try:
         cursor = database.cursor()
         create_tables(cursor)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from taskgraph.spec import ReasoningEffort
 
 DEFAULT_MODEL = "openai/gpt-5.2"
+LEAST_THREADS = 2
+"""With one thread, a query of DuckDB waits for Python's lock."""
 DEFAULT_BASE_URL = "https://openrouter.ai/api/v1"
 
 
@@ -36,3 +38,5 @@ class RunSettings:
     """Characters of one result that an agent is shown."""
     memory_limit: str | None = None
     """Memory for DuckDB, such as `4GB`."""
+    threads: int | None = None
+    """Threads for DuckDB, at least `LEAST_THREADS`; None for one per core."""

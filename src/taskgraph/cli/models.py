@@ -11,18 +11,23 @@ from taskgraph.cli.project import api_key
 from taskgraph.events import Emit, Warned, utc_now
 from taskgraph.llm.endpoint import Endpoint, endpoint
 from taskgraph.llm.ledger import Ledger
-from taskgraph.llm.model import LostSpend
+from taskgraph.llm.model import LostSpend, Model
 from taskgraph.llm.openrouter import OpenRouter
 from taskgraph.llm.preflight import preflight
 from taskgraph.llm.prices import prices_from
 from taskgraph.llm.recording import RecordedModel, Recorder
 from taskgraph.llm.service import ModelService, OpenService, run_allowance, served_by
-from taskgraph.settings import RunSettings
+from taskgraph.settings import LEAST_THREADS, RunSettings
 from taskgraph.spec import PromptNode, Spec
 
 
 def service(
-    spec: Spec, settings: RunSettings, *, base_url: str, replay: Path | None, record: Path | None
+    spec: Spec,
+    settings: RunSettings,
+    *,
+    base_url: str,
+    recorded: RecordedModel | None,
+    record: Path | None,
 ) -> OpenService:
     """Decides who answers; nothing is sent yet, but what is missing is missed here.
 
@@ -30,15 +35,15 @@ def service(
         spec: its prompt nodes say whether anybody is needed, and which models.
         settings: the run's settings.
         base_url: the server's address.
-        replay: a recording to answer from instead.
+        recorded: answers instead of a server.
         record: a file to write the server's answers into.
 
     Raises:
-        SettingsError: prompt nodes will run, and the recording, the address or the key is wrong.
+        SettingsError: prompt nodes will run, and the address or the key is wrong.
     """
     nodes = [node for node in spec.nodes if isinstance(node, PromptNode)]
-    if not nodes or replay:
-        return served_by(RecordedModel(replay) if nodes and replay else None, settings)
+    if not nodes or recorded:
+        return served_by(recorded if nodes else None, settings)
     asked = [model for node in nodes for model in (node.model or settings.model, *node.fallback)]
     server = endpoint(base_url, api_key())
     return _Live(server, tuple(dict.fromkeys(asked)), settings, record).opened
@@ -73,5 +78,9 @@ class _Live:
             ledger = Ledger(
                 run_allowance(self.settings), price_of=prices_from(found.prices), warn=warn
             )
-            model = Recorder(client, self.record) if self.record else client
-            yield ModelService(model, ledger, found.facts)
+            yield ModelService(self._recorded(client), ledger, found.facts)
+
+    def _recorded(self, client: OpenRouter) -> Model:
+        if self.record is None:
+            return client
+        return Recorder(client, self.record, self.settings.threads or LEAST_THREADS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,9 +28,10 @@ from taskgraph.cli.settings import (
 from taskgraph.cli.specs import load_project_spec
 from taskgraph.cli.text import wants_color
 from taskgraph.events import Emit
+from taskgraph.llm.recording import RecordedModel
 from taskgraph.output import partial_path
 from taskgraph.runner import run
-from taskgraph.settings import DEFAULT_BASE_URL
+from taskgraph.settings import DEFAULT_BASE_URL, LEAST_THREADS
 from taskgraph.spec import SpecOrigin
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -69,11 +72,14 @@ def command(
     given = stated(ctx)
     settings = run_settings(project.settings, given)
     loaded = overridden(load_project_spec(spec, project), given)
+    recorded = RecordedModel(replay) if replay else None
+    if settings.threads is None and (recorded or record):
+        settings = dataclasses.replace(settings, threads=_threads(recorded))
     open_service = service(
         loaded,
         settings,
         base_url=base_url or project.base_url or DEFAULT_BASE_URL,
-        replay=replay,
+        recorded=recorded,
         record=record,
     )
     output = output or _default_output(loaded.origin)
@@ -93,6 +99,11 @@ def command(
     if not as_json and (quiet or not sys.stdout.isatty()):
         write_line(str(file_of(ended)), sys.stdout)
     return run_exit_code(ended)
+
+
+def _threads(recorded: RecordedModel | None) -> int:
+    """As many as the recorded run had, for they decide about the order of rows; else all cores."""
+    return recorded.threads if recorded else max(LEAST_THREADS, os.cpu_count() or LEAST_THREADS)
 
 
 def _default_output(origin: SpecOrigin) -> Path:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar, get_args
 import click
 from click.core import ParameterSource
 
-from taskgraph.settings import RunSettings
+from taskgraph.settings import LEAST_THREADS, RunSettings
 from taskgraph.spec import PromptNode, ReasoningEffort, Spec
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -66,6 +66,7 @@ class Setting:
 
 _EFFORTS = click.Choice(get_args(ReasoningEffort))
 _COUNT = click.IntRange(min=1)
+_THREADS = click.IntRange(min=LEAST_THREADS)
 _NO_LIMIT = "no limit"
 SETTINGS = (
     Setting("model", "model", click.STRING, "Model that answers prompt nodes.", short="-m"),
@@ -76,6 +77,7 @@ SETTINGS = (
     Setting("max-tokens", "max_tokens", _COUNT, "Tokens for the run.", without=_NO_LIMIT),
     Setting("query-timeout", "query_timeout_s", _Positive(), "Seconds per agent's statement."),
     Setting("memory-limit", "memory_limit", _Memory(), "Memory for DuckDB.", without="80%"),
+    Setting("threads", "threads", _THREADS, "Threads for DuckDB.", without="one per core"),
 )
 _OF_A_NODE = frozenset({"model", "reasoning_effort", "max_iterations"})
 """What a prompt node may say for itself. Its budgets are not among them: they are other limits

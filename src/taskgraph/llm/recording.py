@@ -2,6 +2,10 @@
 
 A recording holds what the model said and hashes of what it was asked, never the questions
 themselves: those follow from the spec and the data, and are compared when it is played back.
+
+The first line says with how many threads DuckDB worked. Rows of a query without ORDER BY, and the
+values within `string_agg` or `list`, come in an order that depends on it; so does what an agent
+saw, and a recording plays on another machine only with as many.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from taskgraph.errors import ModelError, OutputError, SettingsError
 from taskgraph.llm.messages import (
@@ -50,8 +54,8 @@ class RecordedAnswer:
 class Recorder:
     """Passes requests on to a model and writes down each answer it accepts."""
 
-    def __init__(self, model: Model, path: Path) -> None:
-        """Takes the model and the file to write.
+    def __init__(self, model: Model, path: Path, threads: int) -> None:
+        """Takes the model, the file to write, and how many threads DuckDB has in this run.
 
         Raises:
             OutputError: the file exists and is not empty.
@@ -63,6 +67,7 @@ class Recorder:
             )
         self._model = model
         self._path = path
+        self._header: dict[str, Any] = {"hash_version": HASH_VERSION, "threads": threads}
         self._sent: dict[str, tuple[str, ...]] = {}
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
@@ -74,9 +79,11 @@ class Recorder:
             LimitReached: likewise.
         """
         response = await self._model.complete(request)
-        line = json.dumps(self._line(request, response), ensure_ascii=False)
+        lines = [self._line(request, response)]
+        if not self._path.exists() or not self._path.stat().st_size:
+            lines.insert(0, self._header)
         with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
         return response
 
     def _line(self, request: ModelRequest, response: ModelResponse) -> dict[str, Any]:
@@ -109,7 +116,8 @@ class RecordedModel:
             SettingsError: the file is missing or is not a recording of this version.
         """
         self._path = path
-        self._answers = _read(path)
+        self.threads, self._answers = _read(path)
+        """DuckDB's threads in the recorded run, and each answer by node and step."""
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
         """Gives the recorded answer for this node and step.
@@ -180,30 +188,42 @@ def _common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _read(path: Path) -> dict[tuple[str, int], RecordedAnswer]:
+_Answers: TypeAlias = dict[tuple[str, int], RecordedAnswer]
+
+
+def _read(path: Path) -> tuple[int, _Answers]:
     try:
         # Not splitlines: it also splits at U+2028, which may stand inside a JSON string.
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise SettingsError(f"cannot read the recording {path}: {error.strerror}") from error
-    answers: dict[tuple[str, int], RecordedAnswer] = {}
+    threads, answers = 0, _Answers()
     sent: dict[str, tuple[str, ...]] = {}
-    for number, line in enumerate(filter(None, lines), start=1):
+    for number, text in enumerate(filter(None, lines), start=1):
         try:
-            node, step, answer = _parse_line(json.loads(line), sent)
+            line = _parse_json(text)
+            if number == 1:
+                threads = int(line["threads"])
+            else:
+                node, step, answer = _parse_line(line, sent)
+                answers[node, step] = answer
         except (ValueError, KeyError, TypeError) as error:
             raise SettingsError(
                 f"line {number} of the recording {path} cannot be read: {error}"
             ) from error
-        answers[node, step] = answer
-    return answers
+    return threads, answers
+
+
+def _parse_json(text: str) -> dict[str, Any]:
+    line = json.loads(text)
+    if line["hash_version"] != HASH_VERSION:
+        raise ValueError(f"hash version {line['hash_version']}, this Taskgraph has {HASH_VERSION}")
+    return line
 
 
 def _parse_line(
     line: dict[str, Any], sent: dict[str, tuple[str, ...]]
 ) -> tuple[str, int, RecordedAnswer]:
-    if line["hash_version"] != HASH_VERSION:
-        raise ValueError(f"hash version {line['hash_version']}, this Taskgraph has {HASH_VERSION}")
     node: str = line["node"]
     kept: int = line["messages"]["kept"]
     sent[node] = (*sent.get(node, ())[:kept], *line["messages"]["new"])

@@ -82,7 +82,7 @@ async def test_script_needs_no_tools_to_call_one() -> None:
 
 async def recorded(path: Path) -> tuple[ModelRequest, ModelRequest]:
     """Records a conversation of two steps; returns its questions."""
-    model = Recorder(ScriptedModel({"a": [run_sql("select '\u2028'"), "done \u00e9"]}), path)
+    model = Recorder(ScriptedModel({"a": [run_sql("select '\u2028'"), "done \u00e9"]}), path, 4)
     first = request("a")
     answer = await model.complete(first)
     result = ToolMessage(answer.message.tool_calls[0].id, "1 row")
@@ -101,6 +101,12 @@ async def test_recording_answers_as_the_model_did_in_any_order(tmp_path: Path) -
     assert answer.usage.cost_usd == 0.0
 
 
+async def test_recording_knows_how_many_threads_its_order_of_rows_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    await recorded(path)
+    assert RecordedModel(path).threads == 4
+
+
 async def test_recording_serves_any_model_and_any_run(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     first, _ = await recorded(path)
@@ -112,10 +118,10 @@ async def test_recording_holds_the_answers_and_none_of_the_questions(tmp_path: P
     path = tmp_path / "recording.jsonl"
     await recorded(path)
     text = path.read_text()
-    assert len(text) < 1500
+    assert len(text) < 1600
     assert "You write SQL" not in text
     assert "1 row" not in text
-    assert [json.loads(line)["messages"]["kept"] for line in text.splitlines()[:1]] == [0]
+    assert [json.loads(line)["messages"]["kept"] for line in text.splitlines()[1:2]] == [0]
 
 
 async def test_other_question_is_refused_and_the_first_difference_named(tmp_path: Path) -> None:
@@ -153,7 +159,7 @@ async def test_each_kind_of_divergence_is_told_apart(tmp_path: Path) -> None:
 async def test_failed_call_is_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     with pytest.raises(ModelRejected):
-        await Recorder(ScriptedModel([ModelRejected("no")]), path).complete(request())
+        await Recorder(ScriptedModel([ModelRejected("no")]), path, 2).complete(request())
     assert not path.exists()
 
 
@@ -161,7 +167,7 @@ def test_recording_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     path.write_text("{}\n")
     with pytest.raises(OutputError, match="exists already"):
-        Recorder(ScriptedModel([]), path)
+        Recorder(ScriptedModel([]), path, 2)
 
 
 BROKEN = {
