@@ -279,6 +279,17 @@ def test_path_that_a_spec_adds_stays(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert sys.path == [added, *before]
 
 
+def test_modules_that_are_none_or_forgotten_are_no_trouble(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "blocked", None)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    write(tmp_path, {"spec.py": f"import sys\nsys.path.remove({str(tmp_path)!r})\n{SPEC}"})
+    before = list(sys.path)
+    assert names(load_spec("spec.py", directory=tmp_path)) == ["a"]
+    assert sys.path == before
+
+
 RAISES = table({
     "error": (
         {"specs/main.py": "ROWS = []\nNODES = ROWS[1]\n"},

@@ -142,6 +142,7 @@ ASK_FIELDS = table({
     "cost_negative": ("max_cost", -1, ": must be a number of US dollars above 0, not -1 (int)"),
     "cost_zero": ("max_cost", 0, ": must be a number of US dollars above 0, not 0 (int)"),
     "cost_nan": ("max_cost", nan, ": must be a number of US dollars above 0, not nan (float)"),
+    "cost_endless": ("max_cost", -(10**400), ": must be a number of US dollars above 0, not -10000000000000000...0000000000000000000 (int)"),
     "cost_text": ("max_cost", "$1", ": must be a number of US dollars above 0, not '$1'"),
     "seconds_infinite": ("max_seconds", inf, ": must be a number of seconds above 0, not inf (float)"),
     "seconds_bool": ("max_seconds", True, ": must be a number of seconds above 0, not True (bool)"),

@@ -101,6 +101,11 @@ OUTPUTS = table({
         ("node 'late', output_columns: 'Report' is an output of node 'ask' already "
         "(name it late_<something>)"),
     ),
+    "no_name_that_can_be_made": (
+        [ORDERS, ask(output_columns={"ask\t": []})],
+        ("node 'ask', output_columns: 'ask\\t': a name cannot hold control characters "
+        "(name it ask_<something>)"),
+    ),
     "prefix_of_another_node": (
         [ORDERS, match(), ask(output_columns={"match_more": []})],
         ("node 'ask', output_columns: 'match_more' falls under the prefix of node 'match'; of "
@@ -148,6 +153,14 @@ def test_every_cycle_is_told_once() -> None:
         "node 'a', depends_on: the dependencies form a cycle: a -> b -> a",
         "node 'c', depends_on: the dependencies form a cycle: c -> d -> c",
     ]
+
+
+def test_tangle_of_cycles_is_told_by_some_of_them() -> None:
+    everyone = [f"n{number}" for number in range(40)]
+    nodes = [prompt(name, *(one for one in everyone if one != name)) for name in everyone]
+    told = problems(NODES=nodes)
+    assert len(told) == 10
+    assert all("the dependencies form a cycle: n" in message for message in told)
 
 
 def test_all_problems_are_told_node_by_node_in_declared_order() -> None:

@@ -221,7 +221,7 @@ def _whole_number(value: Any) -> Iterator[Fault]:
 def _amount(unit: str) -> Rule:
     def check(value: Any) -> Iterator[Fault]:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not math.isfinite(value) or value <= 0:
+        if not is_number or not 0 < value < math.inf:
             yield Fault(f"must be a number of {unit} above 0, not {shown(value)}")
 
     return check

@@ -10,10 +10,11 @@ from taskgraph.errors import Problem
 from taskgraph.graph import Cycle, Graph
 from taskgraph.loader.draft import Draft
 from taskgraph.loader.fields import listed, nearest
-from taskgraph.namespace import Names
+from taskgraph.namespace import Names, Scope
 from taskgraph.spec import Node, SourceNode, Transform
 
 NAMING_FIELDS = frozenset({"output_columns", "outputs"})
+_MOST_CYCLES = 10
 
 
 @dataclass(frozen=True)
@@ -69,20 +70,25 @@ def _known_dependencies(node: Node, nodes: Mapping[str, Node]) -> tuple[str, ...
 def _without_cycles(
     dependencies: Mapping[str, tuple[str, ...]],
 ) -> tuple[Mapping[str, tuple[str, ...]], tuple[tuple[str, ...], ...]]:
-    """Returns the dependencies less one of each cycle, and the cycles' paths."""
-    sound, cycles = dict(dependencies), list[tuple[str, ...]]()
-    declared = list(dependencies)
-    while True:
+    """Returns the dependencies less one of each cycle, and the cycles' paths.
+
+    A tangle has more cycles than anybody reads: after some of them, nothing is left to rely on.
+    """
+    sound = dict(dependencies)
+    cycles: list[tuple[str, ...]] = []
+    declared = {name: position for position, name in enumerate(dependencies)}
+    while len(cycles) < _MOST_CYCLES:
         try:
             Graph.of(sound)
         except Cycle as cycle:
-            round_trip = cycle.path[:-1]
-            start = round_trip.index(min(round_trip, key=declared.index))
-            path = (*round_trip[start:], *round_trip[:start], round_trip[start])
+            *names, _ = cycle.path
+            start = names.index(min(names, key=declared.__getitem__))
+            path = (*names[start:], *names[: start + 1])
             cycles.append(path)
             sound[path[-2]] = tuple(name for name in sound[path[-2]] if name != path[-1])
         else:
             return sound, tuple(cycles)
+    return dict.fromkeys(dependencies, ()), tuple(cycles)
 
 
 def _bare(node: Transform) -> Transform:
@@ -166,6 +172,8 @@ def _output_problem(view: str, node: Transform, frame: Frame) -> str | None:
     declared = frame.declared.get(folded, node.name)
     if declared != node.name:
         return f"{view!r} is an output of node {declared!r} already"
+    if unfit := Scope(Names.of([replace(node, depends_on=())]), node.name).define_refusal(view):
+        return f"{view!r}: {unfit}"
     prefix = frame.prefixes.owner(view) or node.name
     # `outputs` are names that a node claims beside its prefix, in the older format.
     if named or view in node.outputs or prefix == node.name:

@@ -6,12 +6,13 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Generator, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
 from tokenize import detect_encoding
 from types import CodeType, ModuleType
+from typing import Any
 
 from taskgraph.errors import SettingsError
 from taskgraph.loader.failure import as_written, import_failure, no_module
@@ -71,7 +72,8 @@ def importable(neighbours: Neighbours) -> Generator[None]:
     finally:
         neighbours.modules.update(_taken_out(folders))
         for folder in neighbours.folders:
-            sys.path.remove(folder)
+            with suppress(ValueError):  # a spec may have removed it itself
+                sys.path.remove(folder)
         sys.modules.update(hidden)
 
 
@@ -87,10 +89,11 @@ def _taken_out(folders: Set[str]) -> dict[str, ModuleType]:
 
 
 def _stands_in(module: ModuleType, folders: Set[str]) -> bool:
-    # Not getattr: there are modules that import others when they are asked for an attribute.
-    attributes = vars(module)
+    # Not by attribute: there are modules that import others when they are asked for one, and None
+    # stands for a module that may not be imported.
+    attributes: dict[str, Any] = getattr(module, "__dict__", {})
     places = list(attributes.get("__path__") or ()) or [attributes.get("__file__")]
-    return any(place and str(Path(place).parent) in folders for place in places)
+    return any(isinstance(place, str) and str(Path(place).parent) in folders for place in places)
 
 
 class _Loader(SourceFileLoader):
