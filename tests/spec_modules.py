@@ -1,8 +1,10 @@
-"""Spec modules without a file, and the nodes that most of the loader's tests start from."""
+"""Spec modules with and without a file, and the nodes that most of the loader's tests start from."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
+from textwrap import dedent
 from types import ModuleType
 from typing import Any, TypeAlias
 
@@ -49,3 +51,12 @@ def problems(**declared: Any) -> list[str]:
 def table(cases: Mapping[str, tuple[Any, ...]]) -> list[Any]:
     """Returns cases for `parametrize`, each with its name as id."""
     return [pytest.param(*case, id=name) for name, case in cases.items()]
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    """Writes files below a folder, and returns the folder."""
+    for name, text in files.items():
+        file = folder / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text))
+    return folder

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import pytest
 
-from spec_modules import table
+from spec_modules import table, write
 from taskgraph.errors import SettingsError, SpecError
 from taskgraph.loader import importable, load_spec
 from taskgraph.spec import Node, SourceNode, Spec
@@ -33,14 +32,6 @@ def project(tmp_path: Path) -> Path:
             "2024.01.py": SPEC,
         },
     )
-
-
-def write(folder: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        file = folder / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(dedent(text))
-    return folder
 
 
 def names(spec: Spec) -> list[str]:
