@@ -27,6 +27,7 @@ from taskgraph.engine import (
 )
 from taskgraph.errors import (
     InternalError,
+    OutOfMemory,
     OutputError,
     QueryFailed,
     QueryTimeout,
@@ -330,7 +331,7 @@ def _translated() -> Generator[None]:
     except duckdb.FatalException as error:
         raise InternalError(f"DuckDB gave the file up: {_first_line(error)}") from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
-        raise QueryFailed(
+        raise OutOfMemory(
             f"{_first_line(error)}. Use less at once: filter or aggregate earlier, join on"
             " equality, and make no huge strings or lists."
         ) from error

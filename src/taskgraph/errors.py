@@ -11,6 +11,7 @@
     │   ├── StatementError        SQL did not run; the text is written for whoever has to repair it
     │   │   ├── Refused           the guard said no, before anything happened
     │   │   ├── QueryFailed       DuckDB said no
+    │   │   │   └── OutOfMemory   the memory was used up, by this statement or by others beside it
     │   │   ├── QueryTimeout      it took too long and was interrupted
     │   │   └── QueryStuck        it took too long and could not be interrupted
     │   ├── ChecksFailed          the node's outputs are missing, or its checks say `fail`
@@ -116,6 +117,10 @@ class Refused(StatementError):
 
 class QueryFailed(StatementError):
     """DuckDB said no."""
+
+
+class OutOfMemory(QueryFailed):
+    """The memory was used up, by this statement or by others beside it: it may run another time."""
 
 
 class QueryTimeout(StatementError):
