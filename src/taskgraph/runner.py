@@ -23,6 +23,7 @@ from taskgraph.events import (
 )
 from taskgraph.export import run_exports
 from taskgraph.llm.service import ModelService, OpenService
+from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, opening_meta
 from taskgraph.output import claim, discard, publish
 from taskgraph.plan import Plan, plan_run
@@ -106,13 +107,14 @@ async def run(
     partial = claim(output, replace=replace)
     started = perf_counter()
     feed = Feed(emit)
-    async with open_service(feed.emit) as service:
-        if plan.needs_model and service is None:
-            raise SettingsError("the spec has prompt nodes, and no model was given")
-        discard(partial)
-        feed.emit(RunStarted(str(output), tuple((node.name, node.kind) for node in spec.nodes)))
-        built = await _build(spec, plan, partial, settings, service, feed)
-    status = await _export(spec, partial, built.status, export_folder or Path.cwd(), feed.emit)
+    with importable(spec.neighbours):
+        async with open_service(feed.emit) as service:
+            if plan.needs_model and service is None:
+                raise SettingsError("the spec has prompt nodes, and no model was given")
+            discard(partial)
+            feed.emit(RunStarted(str(output), tuple((node.name, node.kind) for node in spec.nodes)))
+            built = await _build(spec, plan, partial, settings, service, feed)
+        status = await _export(spec, partial, built.status, export_folder or Path.cwd(), feed.emit)
     if status in ("passed", "failed"):
         publish(partial, output)
     ended = RunEnded(str(output), status, built.outcomes, (perf_counter() - started) * 1000)
@@ -146,7 +148,9 @@ async def _build(
     feed: Feed,
 ) -> Built:
     """Makes the file and runs all nodes into it; the file is closed on return."""
-    database = Database.create(partial, Limits(memory=settings.memory_limit, threads=settings.threads))
+    database = Database.create(
+        partial, Limits(memory=settings.memory_limit, threads=settings.threads)
+    )
     try:
         cursor = database.cursor()
         create_tables(cursor)
