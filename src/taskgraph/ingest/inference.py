@@ -116,13 +116,15 @@ def _infer(
     """
     guesses: dict[str, Rule] = {}
     doubtful: list[str] = []
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM {STAGED}").fetchall()
+    sample_is_all = rows <= _SAMPLE_ROWS
     for column, tally in _tallies(connection, columns, rules, _SAMPLE_ROWS):
         kept = tally.kept(rules)
         if kept and not _ambiguous(kept):
             guesses[column] = kept[0]
-        elif kept or tally.count == 0 or tally.nearly_kept(rules):
+        elif tally.nearly_kept(rules) or (tally.count == 0 and not sample_is_all):
             doubtful.append(column)
-    broken = _broken(connection, guesses)
+    broken = [] if sample_is_all else _broken(connection, guesses)
     kept_guesses = {column: rule for column, rule in guesses.items() if column not in broken}
     decided = _decide(connection, [*doubtful, *broken], rules)
     all_rules = {**kept_guesses, **decided.rules}

@@ -60,14 +60,14 @@ def find_files(request: FileRequest, directory: Path | None) -> tuple[FoundFile,
     if path.is_dir():
         raise IngestError(f"{shown!r} is a folder; name a file, or a pattern such as '*.csv'")
     if not has_magic(shown):
-        raise IngestError(f"there is no file {shown!r}; {_looked_in(path)}")
+        raise IngestError(f"there is no file {shown!r}; {_looked_in(path, start)}")
     if request.format in WORKBOOKS:
         raise IngestError(f"{shown!r}: a pattern cannot name workbooks; name one file")
     # Path.glob takes no absolute pattern.
     matches = sorted(Path(match) for match in glob(str(path), recursive=True))  # noqa: PTH207
     files = tuple(FoundFile(match, _shown(match, start)) for match in matches if match.is_file())
     if not files:
-        raise IngestError(f"no file matches {shown!r}; {_looked_in(path)}")
+        raise IngestError(f"no file matches {shown!r}; {_looked_in(path, start)}")
     return files
 
 
@@ -87,17 +87,25 @@ def _shown(path: Path, start: Path) -> str:
     return path.relative_to(start).as_posix() if path.is_relative_to(start) else path.name
 
 
-def _looked_in(path: Path) -> str:
-    """Says which folder was looked in, relative to the working directory, and what it holds."""
+def _looked_in(path: Path, start: Path) -> str:
+    """Says which folder was looked in, and what it holds."""
     folder = path.parent
     while not folder.is_dir():
         folder = folder.parent
-    missing = folder != path.parent
-    place = os.path.relpath(folder)
-    where = "the working directory" if place == "." else repr(Path(place).as_posix())
-    if missing:
-        return f"looked in {where}, which has no folder {path.relative_to(folder).parts[0]!r}"
-    return f"looked in {where}, {_holding(folder, path.name)}"
+    place = _place(folder, start)
+    if folder != path.parent:
+        return f"looked in {place}, which has no folder {path.relative_to(folder).parts[0]!r}"
+    return f"looked in {place}, {_holding(folder, path.name)}"
+
+
+def _place(folder: Path, start: Path) -> str:
+    """Names a folder without an absolute path: messages are kept in the `.db`."""
+    for base, name in ((Path.cwd(), "the working directory"), (start, "the spec's folder")):
+        if folder == base:
+            return name
+        if folder.is_relative_to(base):
+            return f"{folder.relative_to(base).as_posix()!r} of {name}"
+    return f"the folder {folder.name!r}"
 
 
 def _holding(folder: Path, name: str) -> str:

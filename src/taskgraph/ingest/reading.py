@@ -11,7 +11,9 @@ import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from glob import escape
 from importlib import import_module
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import duckdb
@@ -70,6 +72,11 @@ def staging() -> Generator[duckdb.DuckDBPyConnection]:
         # In memory DuckDB would spill into `.tmp` of the working directory.
         connection.execute(f"SET temp_directory={quote_text(tempfile.gettempdir())}")
         yield connection
+
+
+def file_text(path: Path) -> str:
+    """Returns a path as SQL text that stands for this one file: DuckDB takes `a[1].csv` for more."""
+    return quote_text(escape(str(path)))
 
 
 def staged(

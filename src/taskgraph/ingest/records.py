@@ -102,7 +102,8 @@ def _stage(
         try:
             connection.execute(f"INSERT INTO {STAGED} SELECT {selected}", parameters)
         except duckdb.Error as error:
-            raise IngestError(f"rows {start + 1} and on: {plain(error)}") from error
+            end = min(start + _ROWS_PER_INSERT, len(values[0]))
+            raise IngestError(f"rows {start + 1} to {end}: {plain(error)}") from error
 
 
 def _parameter(name: str, typed: TypedValues) -> str:

@@ -127,7 +127,8 @@ def _numbers(request: FileRequest) -> Iterator[Rule]:
 def _moments(request: FileRequest) -> Iterator[Rule]:
     if request.date_format:
         yield _given_format(request.date_format)
-    for format_, shape, order in _DATES:
+    dates = _DATES[:1] if request.date_format else _DATES
+    for format_, shape, order in dates:
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_)})"
         yield Rule(
             "dates",
@@ -139,7 +140,7 @@ def _moments(request: FileRequest) -> Iterator[Rule]:
         cast = f"TRY_CAST(trim({{c}}) AS {type_})"
         fits = f"{_matches('{c}', _ISO_TIMESTAMP + suffix)} AND {cast} IS NOT NULL"
         yield Rule("timestamps", fits, cast)
-    for (format_, shape, order), (clock, clock_shape) in product(_DATES[1:], _CLOCKS):
+    for (format_, shape, order), (clock, clock_shape) in product(dates[1:], _CLOCKS):
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_ + clock)})"
         fits = f"{_matches('{c}', shape + clock_shape)} AND {parsed} IS NOT NULL"
         yield Rule("timestamps", fits, parsed, order)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -23,12 +23,20 @@ _Loaded: TypeAlias = Any
 
 _RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d+)?:\$?([A-Z]{1,3})\$?(\d+)?", re.IGNORECASE)
 _MIXED = re.compile(r"contains \{([^}]*)\}.*dtype for column (.*?)\s*$", re.DOTALL)
+_NUMBERS = "numbers"
 _KINDS = {
-    "Float": "numbers",
-    "Int": "numbers",
+    "Float": _NUMBERS,
+    "Int": _NUMBERS,  # only .xls tells whole numbers from others
     "String": "text",
     "Bool": "booleans",
     "Duration": "durations",
+}
+_ARROW_KINDS = {
+    "double": _NUMBERS,
+    "int64": _NUMBERS,
+    "bool": "booleans",
+    "timestamp[ms]": "dates",
+    "duration[ms]": "durations",
 }
 _ERROR = re.compile(r"Error\((\w+)\)")
 _ERRORS = {
@@ -180,7 +188,7 @@ def load_sheet(book: Book, file: FoundFile, sheet: str, window: Window) -> Sheet
             return _read(book, sheet, window, mixed)
         except _Mixed as found:
             for column, kinds in found.columns.items():
-                if "durations" in kinds or column in mixed:
+                if "durations" in kinds or mixed.get(column, _NUMBERS) != _NUMBERS:
                     raise IngestError(
                         f"{file.shown}, sheet {sheet!r}: column {column!r} mixes {kinds}",
                         hint="give all of its cells the same format",
@@ -189,7 +197,7 @@ def load_sheet(book: Book, file: FoundFile, sheet: str, window: Window) -> Sheet
 
 
 def _read(book: Book, sheet: str, window: Window, mixed: Mapping[str, str]) -> Sheet | None:
-    """Reads a window, some of its columns as text.
+    """Reads a window, those columns as text that are known to be mixed.
 
     Raises:
         _Mixed: more of them would have to be.
@@ -209,11 +217,13 @@ def _read(book: Book, sheet: str, window: Window, mixed: Mapping[str, str]) -> S
     if not data.num_columns:
         return None
     columns = _columns(book, sheet, window, loaded.selected_columns)
-    return Sheet(data, columns, dict(mixed), _errors(loaded, window, errors))
+    as_text = {name: kinds for name, kinds in mixed.items() if kinds != _NUMBERS}
+    return Sheet(data, columns, as_text, _errors(loaded, window, errors))
 
 
-def _loaded(book: Book, sheet: str, window: Window, as_text: Iterable[str]) -> _Loaded:
+def _loaded(book: Book, sheet: str, window: Window, mixed: Mapping[str, str]) -> _Loaded:
     columns = window.columns
+    types = {name: "float" if kinds == _NUMBERS else "string" for name, kinds in mixed.items()}
 
     def inside(column: Any) -> bool:
         return columns is None or column.absolute_index in columns
@@ -226,7 +236,7 @@ def _loaded(book: Book, sheet: str, window: Window, as_text: Iterable[str]) -> _
         schema_sample_rows=None,
         dtype_coercion="strict",
         use_columns=inside,
-        dtypes=dict.fromkeys(as_text, "string") or None,
+        dtypes=types or None,
         whitespace_as_null=True,
     )
 
@@ -243,15 +253,16 @@ def _mixture(error: Exception) -> dict[str, str]:
 def _dropped(loaded: _Loaded, data: Arrow, errors: Sequence[Any]) -> dict[str, str]:
     """Columns that lost a text: `n/a`, `NaN` and the like count as no values among others."""
     compute = pyarrow("pyarrow.compute")
-
     names = {column.index: column.name for column in loaded.available_columns()}
-    texts = [one for one in errors if not _ERROR.search(one.detail)]
-    lost = {names[one.offset_position[1]] for one in texts}
-    # A workbook has no number that is NaN: it was the text `NaN`.
+    lost = {names[one.offset_position[1]] for one in errors if not _ERROR.search(one.detail)}
+    found: dict[str, str] = {}
     for name, column in zip(data.schema.names, data.columns, strict=True):
-        if str(column.type) == "double" and compute.any(compute.is_nan(column)).as_py():
-            lost.add(name)
-    return dict.fromkeys(sorted(lost), "text and other values")
+        type_ = str(column.type)
+        # A workbook has no number that is NaN: it was the text `NaN`.
+        not_a_number = type_ == "double" and compute.any(compute.is_nan(column)).as_py()
+        if name in lost or not_a_number:
+            found[name] = f"{_ARROW_KINDS.get(type_, 'values')} and text"
+    return found
 
 
 def _columns(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import duckdb
 
-from taskgraph.database import quote, quote_text
+from taskgraph.database import quote
 from taskgraph.errors import IngestError
 from taskgraph.ingest.encoding import as_utf8, not_utf8
 from taskgraph.ingest.names import (
@@ -20,7 +20,15 @@ from taskgraph.ingest.names import (
 )
 from taskgraph.ingest.options import FileRequest
 from taskgraph.ingest.paths import FoundFile
-from taskgraph.ingest.reading import STAGED, ArrowStream, Reading, plain, staged, staging
+from taskgraph.ingest.reading import (
+    STAGED,
+    ArrowStream,
+    Reading,
+    file_text,
+    plain,
+    staged,
+    staging,
+)
 
 _JSON_OPTIONS = (
     # All rows decide, every level of them, and objects always become STRUCTs, never MAPs.
@@ -167,4 +175,4 @@ def _parquet_types(connection: duckdb.DuckDBPyConnection, file: FoundFile) -> di
 
 
 def _listed(paths: Sequence[Path]) -> str:
-    return f"[{', '.join(quote_text(str(path)) for path in paths)}]"
+    return f"[{', '.join(map(file_text, paths))}]"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -24,7 +24,7 @@ from taskgraph.ingest.names import (
 )
 from taskgraph.ingest.options import FileRequest
 from taskgraph.ingest.paths import FoundFile
-from taskgraph.ingest.reading import STAGED, Reading, plain, staged, staging
+from taskgraph.ingest.reading import STAGED, Reading, file_text, plain, staged, staging
 from taskgraph.ingest.rules import looks_like_data
 
 _DELIMITERS = ",;\t|"
@@ -127,16 +127,19 @@ def _delimiter(lines: Sequence[str], request: FileRequest) -> str:
 
 
 def _records(lines: Sequence[str], delimiter: str, request: FileRequest) -> list[list[str]]:
-    return list(
-        csv.reader(
-            lines,
-            delimiter=delimiter,
-            quotechar=request.quote or None,
-            quoting=csv.QUOTE_MINIMAL if request.quote else csv.QUOTE_NONE,
-            escapechar=request.escape,
-            doublequote=request.escape is None,
-        )
+    reader = csv.reader(
+        lines,
+        delimiter=delimiter,
+        quotechar=request.quote or None,
+        quoting=csv.QUOTE_MINIMAL if request.quote else csv.QUOTE_NONE,
+        escapechar=request.escape,
+        doublequote=request.escape is None,
     )
+    records: list[list[str]] = []
+    # The head is what is wanted: a value too long for this reader is not too long for DuckDB's.
+    with suppress(csv.Error):
+        records.extend(reader)
+    return records
 
 
 def _rows_above(records: Sequence[Sequence[str]], request: FileRequest) -> int | None:
@@ -191,7 +194,7 @@ def _stage(
 
 
 def _append(connection: duckdb.DuckDBPyConnection, path: Path, arguments: str) -> None:
-    source = f"read_csv({quote_text(str(path))}, {arguments})"
+    source = f"read_csv({file_text(path)}, {arguments})"
     connection.execute(f"INSERT INTO {STAGED} BY NAME SELECT * FROM {source}")
 
 
@@ -234,7 +237,7 @@ def _explained(
     shown = part.file.shown
     if encoding := not_utf8(part.path, shown):
         return encoding
-    source = f"read_csv({quote_text(str(part.path))}, {arguments}, store_rejects=true)"
+    source = f"read_csv({file_text(part.path)}, {arguments}, store_rejects=true)"
     try:
         connection.execute(f"CREATE TEMP TABLE rejected AS SELECT * FROM {source}")
         found = connection.execute(
@@ -247,7 +250,7 @@ def _explained(
         return IngestError(f"{shown}: {plain(error)}")
     [(kind, message, text, position, count)] = found
     line = _line_of(part.path, position)
-    others = f" (and {count - 1} more lines)" if count > 1 else ""
+    others = f" (and {_counted(count - 1, 'more bad line')})" if count > 1 else ""
     what = _fields(message, part) or f"{message.strip().rstrip('.').lower()}"
     return IngestError(
         f"{shown}, line {line}: {what}: {text.strip()[:_SHOWN_CHARACTERS]!r}{others}",
@@ -269,7 +272,14 @@ def _fields(message: str, part: _Part) -> str | None:
     counts = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if not counts:
         return None
-    return f"{counts[2]} fields separated by {part.delimiter!r}, where the header has {counts[1]}"
+    expected, found = map(int, counts.groups())
+    verb = "is" if expected == 1 else "are"
+    fields = f"{_counted(found, 'field')} separated by {part.delimiter!r}"
+    return f"{fields}, where {expected} {verb} expected"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
 def _line_of(path: Path, position: int) -> int:

@@ -92,8 +92,7 @@ def typed_values(values: Sequence[Any]) -> TypedValues:
     simple = _TYPES.get(frozenset(kinds))
     if simple:
         return TypedValues(simple)
-    fit = _COMPOUND.get(frozenset(kinds))
-    return (fit(values) if fit else None) or _as_text(values)
+    return _COMPOUND.get(frozenset(kinds), _as_text)(values)
 
 
 def _is_odd(type_: type) -> bool:
@@ -132,45 +131,47 @@ def _present(values: Sequence[Any]) -> list[Any]:
     return [value for value in values if value is not None]
 
 
-def _of_ints(values: Sequence[Any]) -> TypedValues | None:
+def _of_ints(values: Sequence[Any]) -> TypedValues:
     present = _present(values)
     low, high = min(present), max(present)
     if low >= -(2**63) and high < 2**63:
         return TypedValues("BIGINT")
     if low >= -(2**127) and high < 2**127:
         return TypedValues("HUGEINT")
-    return TypedValues("VARCHAR", str, remark="is kept as text: a number has more than 38 digits")
+    return _text_because("a number has more than 38 digits")
 
 
-def _of_floats(values: Sequence[Any]) -> TypedValues | None:
+def _of_floats(values: Sequence[Any]) -> TypedValues:
     whole = (abs(value) for value in values if isinstance(value, int))
-    return TypedValues("DOUBLE", float) if max(whole) <= _EXACT_IN_DOUBLE else None
+    if max(whole) <= _EXACT_IN_DOUBLE:
+        return TypedValues("DOUBLE", float)
+    return _text_because("a DOUBLE would round its largest whole numbers")
 
 
-def _of_decimals(values: Sequence[Any]) -> TypedValues | None:
+def _of_decimals(values: Sequence[Any]) -> TypedValues:
     """The DECIMAL that holds all digits before the point, and all after it."""
     before = after = 0
     for value in map(Decimal, _present(values)):
         _, digits, exponent = value.as_tuple()
         if not isinstance(exponent, int):
-            return None
+            return _text_because("DECIMAL has no infinity")
         before = max(before, len(digits) + exponent)
         after = max(after, -exponent)
     if before + after > _DECIMAL_DIGITS:
-        return None
+        return _text_because("DECIMAL has no room for all of its digits")
     precision = 18 if before + after <= 18 else _DECIMAL_DIGITS
     return TypedValues(f"DECIMAL({precision},{after})")
 
 
-def _of_rounded_decimals(values: Sequence[Any]) -> TypedValues | None:
+def _of_rounded_decimals(values: Sequence[Any]) -> TypedValues:
     del values
     return TypedValues("DOUBLE", float, remark="mixes Decimal and float: decimals are rounded")
 
 
-def _of_datetimes(values: Sequence[Any]) -> TypedValues | None:
+def _of_datetimes(values: Sequence[Any]) -> TypedValues:
     aware = {isinstance(one, datetime) and one.tzinfo is not None for one in _present(values)}
     if len(aware) > 1:
-        return None
+        return _text_because("some of its moments have a time zone, others none")
     return TypedValues("TIMESTAMPTZ" if aware == {True} else "TIMESTAMP")
 
 
@@ -200,7 +201,7 @@ def _of_lists(values: Sequence[Any]) -> TypedValues:
     return TypedValues(f"{item.type}[]", write, nested=True, remark=remark)
 
 
-_COMPOUND: Mapping[frozenset[str], Callable[[Sequence[Any]], TypedValues | None]] = {
+_COMPOUND: Mapping[frozenset[str], Callable[[Sequence[Any]], TypedValues]] = {
     frozenset({"int"}): _of_ints,
     frozenset({"int", "float"}): _of_floats,
     frozenset({"Decimal"}): _of_decimals,
@@ -216,22 +217,19 @@ _COMPOUND: Mapping[frozenset[str], Callable[[Sequence[Any]], TypedValues | None]
 
 def _as_text(values: Sequence[Any]) -> TypedValues:
     first = type(cast("object", _present(values)[0]))
-    others = (
+    row, odd = next(
         (row, value)
         for row, value in enumerate(values, start=1)
         if value is not None and type(value) is not first
     )
-    row, odd = next(others, (0, None))
-    if not row:
-        remark = "is kept as text: DECIMAL has no room for all of its digits"
-        return TypedValues("VARCHAR", text_of, remark=remark)
     shown = text_of(odd)[:_SHOWN_CHARACTERS]
-    return TypedValues(
-        "VARCHAR",
-        text_of,
-        remark=f"mixes types and is kept as text: it begins with {first.__name__}, "
-        f"row {row} has the {type(odd).__name__} {shown!r}",
+    return _text_because(
+        f"it begins with {first.__name__}, row {row} has the {type(odd).__name__} {shown!r}"
     )
+
+
+def _text_because(reason: str) -> TypedValues:
+    return TypedValues("VARCHAR", text_of, remark=f"is kept as text: {reason}")
 
 
 def text_of(value: Any) -> str:

@@ -200,7 +200,7 @@ def _mixtures(
             continue
         [(row, text)] = connection.execute(
             "SELECT min(row), arg_min(text, row) FROM (SELECT row_number() OVER () - 1 AS row, "
-            f"{quote(column.source)} AS text FROM {_SHEET}) WHERE text IS NOT NULL "
+            f"{column.value} AS text FROM {_SHEET}) WHERE text IS NOT NULL "
             "GROUP BY TRY_CAST(text AS DOUBLE) IS NULL ORDER BY count(*), min(row) LIMIT 1"
         ).fetchall()
         yield (
