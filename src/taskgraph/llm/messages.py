@@ -20,21 +20,21 @@ class ToolCall:
     """Raw JSON text, as the model wrote it; may be malformed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class SystemMessage:
     """The job and its rules: the same bytes for every agent of a run."""
 
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UserMessage:
     """The task, and everything the engine says outside of a tool result."""
 
     content: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class AssistantMessage:
     """What the model said."""
 
@@ -50,7 +50,7 @@ class AssistantMessage:
     only to the model that it came from."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class ToolMessage:
     """The result of one tool call."""
 

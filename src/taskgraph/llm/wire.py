@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeAlias, cast
+from weakref import WeakKeyDictionary
 
 from taskgraph.llm.messages import (
     AssistantMessage,
@@ -65,8 +66,7 @@ def encode(
         _message_text(message, request.model, dialect) for message in request.messages
     )
     # Joined by hand: `reasoning_details` is signed text and must not pass through a parser.
-    text = f'{canonical(head)[:-1]},"messages":[{messages}]}}'
-    return without_surrogates(text).encode()
+    return f'{_clean(head)[:-1]},"messages":[{messages}]}}'.encode()
 
 
 def fingerprint(request: ModelRequest) -> Fingerprint:
@@ -75,17 +75,17 @@ def fingerprint(request: ModelRequest) -> Fingerprint:
     Reasoning is left out: it is the model's own and no part of what is asked, so that a recording
     need not keep it.
     """
-    messages = tuple(_digest(canonical(_message_json(message))) for message in request.messages)
-    tools = _digest(canonical(_tools_json(request.tools)))
-    whole = canonical([HASH_VERSION, _parameters(request), list(messages)])
-    return Fingerprint(hashlib.sha256(_utf8(whole)).hexdigest(), messages, tools)
+    messages = tuple(_written(message).digest for message in request.messages)
+    whole = _clean([HASH_VERSION, _parameters(request), list(messages)])
+    tools = _digest(_clean(_tools_json(request.tools)))
+    return Fingerprint(hashlib.sha256(whole.encode()).hexdigest(), messages, tools)
 
 
 def estimate_tokens(request: ModelRequest) -> int:
     """Returns about how many prompt tokens a request has; rather too many than too few."""
-    texts = [canonical(_message_json(message)) for message in request.messages]
-    texts.append(canonical(_tools_json(request.tools)))
-    return round(sum(len(_utf8(text)) for text in texts) / BYTES_PER_TOKEN)
+    tools = len(_clean(_tools_json(request.tools)).encode())
+    messages = sum(_written(message).size for message in request.messages)
+    return round((tools + messages) / BYTES_PER_TOKEN)
 
 
 def canonical(value: object) -> str:
@@ -149,16 +149,39 @@ def _tools_json(tools: tuple[Tool, ...]) -> list[dict[str, Any]]:
 
 
 def _message_text(message: Message, model: str, dialect: Dialect) -> str:
-    text = canonical(_message_json(message))
+    text = _written(message).text
     if dialect == "openai" or not isinstance(message, AssistantMessage):
         return text
     if message.said_by not in (None, model):
         return text
     if message.reasoning_details is not None:
-        return f'{text[:-1]},"reasoning_details":{message.reasoning_details}}}'
+        details = without_surrogates(message.reasoning_details)
+        return f'{text[:-1]},"reasoning_details":{details}}}'
     if message.reasoning:
-        return f'{text[:-1]},"reasoning":{canonical(message.reasoning)}}}'
+        return f'{text[:-1]},"reasoning":{_clean(message.reasoning)}}}'
     return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A message as JSON."""
+
+    text: str
+    size: int
+    """Bytes of the text."""
+    digest: str
+
+
+_all_written: WeakKeyDictionary[Message, _Written] = WeakKeyDictionary()
+
+
+def _written(message: Message) -> _Written:
+    # Kept as long as the message: a conversation is measured, hashed and sent anew at every turn.
+    written = _all_written.get(message)
+    if written is None:
+        text = _clean(_message_json(message))
+        written = _all_written[message] = _Written(text, len(text.encode()), _digest(text))
+    return written
 
 
 def _message_json(message: Message) -> Mapping[str, Any]:
@@ -189,12 +212,13 @@ def _call_json(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": function}
 
 
+def _clean(value: object) -> str:
+    """Canonical JSON that UTF-8 can hold."""
+    return without_surrogates(canonical(value))
+
+
 def _digest(text: str) -> str:
-    return hashlib.sha256(_utf8(text)).hexdigest()[:16]
-
-
-def _utf8(text: str) -> bytes:
-    return without_surrogates(text).encode()
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def _refuse_constant(name: str) -> NoReturn:
