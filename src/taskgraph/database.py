@@ -26,11 +26,11 @@ from taskgraph.engine import (
     lock,
 )
 from taskgraph.errors import (
-    InternalError,
     OutOfMemory,
     OutputError,
     QueryFailed,
     QueryTimeout,
+    RunError,
     UserError,
     WorkspaceError,
 )
@@ -329,10 +329,17 @@ def _translated() -> Generator[None]:
     except duckdb.InterruptException as error:
         raise QueryTimeout("the statement was interrupted") from error
     except duckdb.FatalException as error:
-        raise InternalError(f"DuckDB gave the file up: {_first_line(error)}") from error
+        raise RunError(
+            f"DuckDB gave the file up: {_first_line(error)}", hint="Resume the run."
+        ) from error
+    except duckdb.InternalException as error:
+        # The message goes on with a stack trace, and with paths of this machine.
+        raise QueryFailed(
+            f"{_first_line(error)} (a bug in DuckDB: write it another way)"
+        ) from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise OutOfMemory(
-            f"{_first_line(error)}. Use less at once: filter or aggregate earlier, join on"
+            f"{_first_line(error).rstrip('.')}. Use less at once: filter or aggregate earlier, join on"
             " equality, and make no huge strings or lists."
         ) from error
     except duckdb.Error as error:

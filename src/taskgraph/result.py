@@ -28,7 +28,7 @@ class Result:
     """False where there are more rows than were asked for, or than fit."""
 
 
-def fetch(raw: duckdb.DuckDBPyConnection, max_rows: int) -> Result:
+def fetch(raw: duckdb.DuckDBPyConnection, max_rows: int, max_bytes: int = MAX_BYTES) -> Result:
     """Fetches at most `max_rows` rows of what was just executed, fewer if they are huge.
 
     DuckDB streams, so that an endless result costs no more than the rows that are read. All of
@@ -37,7 +37,7 @@ def fetch(raw: duckdb.DuckDBPyConnection, max_rows: int) -> Result:
     description = raw.description or []
     rows: list[Row] = []
     size, exhausted = 0, False
-    while not exhausted and len(rows) <= max_rows and size < MAX_BYTES:
+    while not exhausted and len(rows) <= max_rows and size < max_bytes:
         batch: list[Row] = raw.fetchmany(min(_ROWS_AT_ONCE, max_rows + 1 - len(rows)))
         exhausted = not batch
         rows += batch

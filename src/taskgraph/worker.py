@@ -36,6 +36,7 @@ class Workers:
         self._places = asyncio.Semaphore(places)
         self._stuck_after_s = stuck_after_s
         self._running: dict[Future[Any], Interrupt] = {}
+        self._given_up: set[Future[Any]] = set()
 
     async def run(self, work: Callable[[], T], interrupt: Interrupt, timeout_s: float | None) -> T:
         """Does the work in a thread; see `Cursor.run`."""
@@ -45,11 +46,13 @@ class Workers:
             waiting.add_done_callback(_look_at)
             try:
                 await asyncio.wait([waiting], timeout=timeout_s)
-                if not waiting.done():
-                    await self._stop(waiting, interrupt)
+                await self._stop(waiting, interrupt)
             except asyncio.CancelledError:
                 await self._stop(waiting, interrupt)
                 raise
+            finally:
+                if not waiting.done():
+                    self._given_up.add(future)
         if not waiting.done():
             raise QueryStuck(
                 f"it did not end {self._stuck_after_s:g} s after it was interrupted: most likely"
@@ -71,10 +74,10 @@ class Workers:
     def end(self) -> bool:
         """Interrupts what still runs and waits for it, for a bounded time; says if all ended."""
         deadline = time.monotonic() + self._stuck_after_s
-        while self._running and time.monotonic() < deadline:
+        while (waited_for := self.running - self._given_up) and time.monotonic() < deadline:
             for interrupt in tuple(self._running.values()):
                 interrupt()
-            concurrent.futures.wait(self.running, timeout=_AGAIN_S)
+            concurrent.futures.wait(waited_for, timeout=_AGAIN_S)
         return not self._running
 
     def _start(self, work: Callable[[], T], interrupt: Interrupt) -> Future[T]:
