@@ -58,7 +58,7 @@ async def run_agent(
         run_sql: runs the text of one call.
         accept: judges the work each time the model says that it is done.
         emit: receives `Said` and `ModelAnswered`.
-        durable: awaited after each answer and each batch of results.
+        durable: awaited after each answer: it was paid for.
         clock: seconds since some moment, for `max_seconds`.
 
     Raises:
@@ -151,7 +151,8 @@ class _Agent:
                 raise
             notes = self._notes() if number == len(calls) else []
             self.conversation.say(ToolMessage(call.id, feedback.with_notes(content, notes)))
-        await self.durable()
+        # Not awaited until they are safe: what is lost of them is run again, at no cost, and two
+        # commits a turn would take half of what a turn takes.
         return await self._give_up(self.desk.hopeless) if self.desk.hopeless else None
 
     async def _answer_call(self, call: ToolCall, *, cut_off: bool) -> str:

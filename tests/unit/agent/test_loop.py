@@ -42,14 +42,14 @@ async def test_positions_count_every_message_from_zero() -> None:
     assert bench.positions == list(range(6))
 
 
-async def test_nothing_is_built_on_what_is_not_durable() -> None:
+async def test_nothing_is_built_on_an_answer_that_is_not_durable() -> None:
     bench = Bench([asks("SELECT 1", "SELECT 2"), "Done."])
 
     await bench.run()
 
     assert bench.steps == [
         *("system", "user"),
-        *("assistant", "durable", "tool", "tool", "durable"),
+        *("assistant", "durable", "tool", "tool"),
         *("assistant", "durable", "user"),
     ]
 
