@@ -43,6 +43,7 @@ from taskgraph.testing.steps import (
 
 BASE_PATH = "/api/v1"
 CHAT_PATH = f"{BASE_PATH}/chat/completions"
+_MOST_PROBLEMS = 20
 
 
 class FakeOpenRouter:
@@ -143,7 +144,9 @@ class FakeOpenRouter:
         ]
         problems = [*self.unexpected, *left, *(self.violations if self._strict else ())]
         if problems:
-            raise AssertionError("the fake server disagrees:\n" + "\n".join(problems))
+            left_out = len(problems) - _MOST_PROBLEMS
+            shown = problems[:_MOST_PROBLEMS] + [f"and {left_out} more"] * (left_out > 0)
+            raise AssertionError("the fake server disagrees:\n" + "\n".join(shown))
 
     def reset(self) -> None:
         """Forgets all scripts and everything that was asked."""
