@@ -12,7 +12,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
     ("engine", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
-    ("sql_text", "sql_tree"),
+    ("sql_text", "sql_tree", "schema"),
     ("sql", "settings", "events", "llm.model", "namespace"),
     ("guard_policy",),
     ("catalog", "plan", "ingest", "guard", "trace", "output", "agent.prompts", "llm", "provenance"),

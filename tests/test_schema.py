@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from taskgraph.trace import TABLES, Table
+from taskgraph.schema import TABLES, Table
 
 AGENTS = Path(__file__).parent.parent / "AGENTS.md"
 DOCUMENTED = dict(re.findall(r"^\| `(_\w+)` \| `([^`]+)` \|$", AGENTS.read_text(), re.MULTILINE))

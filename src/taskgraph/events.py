@@ -56,6 +56,8 @@ class Outcome:
     """None for a node that never started."""
     elapsed_ms: float
     error: str | None = None
+    error_type: str | None = None
+    """Class of the exception that ended it, such as `AgentFailed`."""
     hint: str | None = None
     checks: tuple[CheckResult, ...] = ()
     definitions: tuple[Definition, ...] = ()
@@ -137,6 +139,23 @@ class ModelAnswered:
 
 
 @dataclass(frozen=True, slots=True)
+class CallLost:
+    """A try of a model call that was, or may have been, paid for without giving an answer."""
+
+    node: str
+    model: str
+    """The model that was asked."""
+    why: str
+    tokens: int
+    """Prompt and completion tokens; the most there can be where nobody knows."""
+    cost_usd: float
+    """US dollars that were charged."""
+    perhaps_usd: float
+    """US dollars that nobody knows whether they were charged."""
+    at: datetime = field(default_factory=utc_now)
+
+
+@dataclass(frozen=True, slots=True)
 class ChecksRun:
     """A node's checks gave their verdict, at its end or after one of the agent's definitions."""
 
@@ -189,6 +208,7 @@ Event: TypeAlias = (
     | StatementRun
     | Said
     | ModelAnswered
+    | CallLost
     | ChecksRun
     | Warned
     | NodeEnded

@@ -12,9 +12,9 @@ from taskgraph.catalog import columns
 from taskgraph.database import Cursor
 from taskgraph.events import ExportEnded, Outcome, RunStatus, utc_now
 from taskgraph.provenance import fingerprint, node_prompts, platform_text, spec_json
+from taskgraph.schema import META_VERSION
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Spec
-from taskgraph.trace import META_VERSION
 
 
 def opening_meta(spec: Spec, settings: RunSettings, run_id: str) -> Mapping[str, str]:

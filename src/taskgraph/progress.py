@@ -99,7 +99,13 @@ class Progress:
         match ending:
             case Raised(error):
                 hint = error.hint if isinstance(error, TaskgraphError) else None
-                return self.shop.tally.outcome(name, _status(error), error=_words(error), hint=hint)
+                return self.shop.tally.outcome(
+                    name,
+                    _status(error),
+                    error=_words(error),
+                    error_type=type(error).__name__,
+                    hint=hint,
+                )
             case Blocked(by):
                 return self.shop.tally.outcome(
                     name, "skipped", error=f"{by} did not pass", skipped_because=by

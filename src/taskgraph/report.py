@@ -12,7 +12,7 @@ from typing import Any
 from taskgraph.database import Row, read_only
 from taskgraph.errors import WorkspaceError
 from taskgraph.events import CheckResult, Definition
-from taskgraph.trace import META_VERSION
+from taskgraph.schema import META_VERSION
 
 
 @dataclass(frozen=True, slots=True)

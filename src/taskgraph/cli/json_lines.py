@@ -14,6 +14,7 @@ from typing import Any, TypeAlias, assert_never
 from taskgraph.cli.console import counts
 from taskgraph.cli.ending import run_exit_code
 from taskgraph.events import (
+    CallLost,
     ChecksRun,
     Event,
     ExportEnded,
@@ -37,6 +38,7 @@ _NAMES: Mapping[type[Event], str] = {
     StatementRun: "statement",
     Said: "said",
     ModelAnswered: "model_answered",
+    CallLost: "call_lost",
     ChecksRun: "checks",
     Warned: "warning",
     NodeEnded: "node_ended",
@@ -68,7 +70,7 @@ def _fields(event: Event) -> Record:
             return {"output": output, "nodes": listed}
         case ChecksRun(node=node, results=results):
             return {"node": node, "checks": [asdict(result) for result in results]}
-        case NodeStarted() | Warned():
+        case NodeStarted() | Warned() | CallLost():
             return {name: value for name, value in asdict(event).items() if name != "at"}
         case ExportEnded(name=name, elapsed_ms=elapsed_ms, error=error):
             return {"name": name, "elapsed_ms": _rounded(elapsed_ms), "error": error}
@@ -121,6 +123,7 @@ def outcome_json(outcome: Outcome) -> Record:
         "status": outcome.status,
         "elapsed_ms": _rounded(outcome.elapsed_ms),
         "error": outcome.error,
+        "error_type": outcome.error_type,
         "hint": outcome.hint,
         "skipped_because": outcome.skipped_because,
         "checks": [asdict(check) for check in outcome.checks],

@@ -16,7 +16,13 @@ from taskgraph.llm.openrouter import OpenRouter
 from taskgraph.llm.preflight import preflight
 from taskgraph.llm.prices import prices_from
 from taskgraph.llm.recording import RecordedModel, Recorder
-from taskgraph.llm.service import ModelService, OpenService, run_allowance, served_by
+from taskgraph.llm.service import (
+    ModelService,
+    OpenService,
+    lost_call,
+    run_allowance,
+    served_by,
+)
 from taskgraph.settings import LEAST_THREADS, RunSettings
 from taskgraph.spec import PromptNode, Spec
 
@@ -62,7 +68,7 @@ class _Live:
             emit(Warned(message))
 
         def lost(spend: LostSpend) -> None:
-            ledger.note_lost(spend)
+            emit(lost_call(spend, ledger.note_lost(spend)))
             emit(Warned(f"this may have been paid for in vain: {spend.why}", spend.request.asker))
 
         if self.server.warning:

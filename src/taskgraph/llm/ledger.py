@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from taskgraph.errors import LimitReached
@@ -141,8 +141,8 @@ class Ledger:
         self._settled.set()
         self._settled = asyncio.Event()
 
-    def note_lost(self, lost: LostSpend) -> None:
-        """Enters a try that was, or may have been, paid for in vain."""
+    def note_lost(self, lost: LostSpend) -> Spending:
+        """Enters a try that was, or may have been, paid for in vain; returns what it took."""
         need = Need(estimate_tokens(lost.request), self._price_of(lost.request.model))
         if lost.usage is None:
             most = need.of(lost.request.max_tokens)
@@ -152,6 +152,12 @@ class Ledger:
         else:
             spending = _spending(lost.usage)
         self._enter(lost.request.asker, spending)
+        return spending
+
+    def carry(self, spent: Mapping[str, Spending]) -> None:
+        """Enters what each node spent in the earlier parts of a resumed run."""
+        for asker, spending in spent.items():
+            self._enter(asker, spending)
 
     def _allowed_tokens(self, request: ModelRequest, need: Need) -> int | None:
         """Completion tokens for a call; None where calls in flight must be waited for."""

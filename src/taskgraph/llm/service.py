@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from taskgraph.events import Emit, Warned
-from taskgraph.llm.accounts import Allowance
+from taskgraph.events import CallLost, Emit, Warned
+from taskgraph.llm.accounts import Allowance, Spending
 from taskgraph.llm.ledger import Ledger
-from taskgraph.llm.model import Model
+from taskgraph.llm.model import LostSpend, Model
 from taskgraph.llm.preflight import ModelFacts
 from taskgraph.settings import RunSettings
 
@@ -38,6 +38,18 @@ where no prompt node will run."""
 def run_allowance(settings: RunSettings) -> Allowance:
     """Returns what the settings let a whole run spend."""
     return Allowance(max_cost=settings.max_cost, max_tokens=settings.max_tokens)
+
+
+def lost_call(lost: LostSpend, spending: Spending) -> CallLost:
+    """Returns the event that tells of a try that was paid for in vain."""
+    return CallLost(
+        node=lost.request.asker,
+        model=lost.request.model,
+        why=lost.why,
+        tokens=spending.tokens,
+        cost_usd=spending.cost_usd,
+        perhaps_usd=spending.perhaps_usd,
+    )
 
 
 def served_by(model: Model | None, settings: RunSettings) -> OpenService:

@@ -8,6 +8,7 @@ import pytest
 
 from taskgraph.cli.json_lines import json_line, json_lines
 from taskgraph.events import (
+    CallLost,
     CheckResult,
     ChecksRun,
     Event,
@@ -61,6 +62,7 @@ PASSED_JSON = {
     "status": "passed",
     "elapsed_ms": 12.3,
     "error": None,
+    "error_type": None,
     "hint": None,
     "skipped_because": None,
     "checks": [{"check": "total", "status": "warn", "message": "3 left"}],
@@ -114,6 +116,17 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
             "usage": USAGE_JSON,
             "latency_ms": 100.0,
             "attempts": 2,
+        },
+    ),
+    "call_lost": (
+        CallLost("a", "a/b", "broken off", 700, 0.0, 0.02, AT),
+        {
+            "node": "a",
+            "model": "a/b",
+            "why": "broken off",
+            "tokens": 700,
+            "cost_usd": 0.0,
+            "perhaps_usd": 0.02,
         },
     ),
     "checks": (
