@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
@@ -43,6 +44,7 @@ Connection: TypeAlias = duckdb.DuckDBPyConnection
 
 _PLACES = 16
 """Statements that run at once; more would only share the same cores."""
+_CONFIG: Mapping[str, Setting] = {**LOCK, "storage_compatibility_version": STORAGE_VERSION}
 _CONFUSING = frozenset({"information_schema", "pg_catalog", "recurring"})
 """What a path in SQL may mean beside a catalog of that name."""
 
@@ -101,8 +103,8 @@ class Cursor:
     @contextmanager
     def transaction(self) -> Generator[None]:
         """Commits what the block did, or none of it."""
-        self.execute("BEGIN TRANSACTION")
         try:
+            self.execute("BEGIN TRANSACTION")
             yield
             self.execute("COMMIT")
         except BaseException:
@@ -116,16 +118,21 @@ class Cursor:
         Rolled back even on success: a dynamic PIVOT leaves a temporary type behind, and a
         bind-time `nextval` committed after a read-only transaction breaks the instance.
         """
-        self.execute("BEGIN TRANSACTION READ ONLY")
         try:
+            self.execute("BEGIN TRANSACTION READ ONLY")
             yield
         finally:
             self._rollback()
 
     def _rollback(self) -> None:
-        # A failed COMMIT or a fatal error may have ended the transaction already.
-        with suppress(duckdb.Error):
-            self.raw.execute("ROLLBACK")
+        while True:
+            try:
+                self.raw.execute("ROLLBACK")
+            except duckdb.InterruptException:
+                continue  # it was meant for the statement before, and nothing was rolled back
+            except duckdb.Error:
+                return  # there is no transaction: it never began, or a fatal error ended it
+            return
 
     async def run(self, work: Callable[[], T], *, timeout_s: float | None = None) -> T:
         """Does blocking work with this cursor in a thread, and interrupts it when time is up.
@@ -190,9 +197,8 @@ class Database:
             raise OutputError(
                 f"{path.name!r} is a name that SQL gives another meaning: choose another"
             )
-        config: dict[str, Setting] = {**LOCK, "storage_compatibility_version": STORAGE_VERSION}
         try:
-            raw = duckdb.connect(path, config=config)
+            raw = duckdb.connect(path, config=dict(_CONFIG))
         except duckdb.Error as error:
             raise OutputError(f"cannot open {path.name!r}: {_first_line(error)}") from error
         try:
@@ -220,43 +226,50 @@ class Database:
 
         Work that still runs is interrupted, and what it did not commit is lost.
         """
-        if not self.workers.end():
-            self._leave_behind()
+        while not self.workers.end() and not self.stuck:
+            if replace_by_copy(self.path, partial(self._still_runs, self.workers.running)):
+                _given_up.append(self)
         if not self.stuck:
-            self.__dict__.pop("syntax", self._raw).close()
+            if "syntax" in self.__dict__:
+                self.syntax.close()
             self._raw.close()
         self._uncap()
 
-    def _leave_behind(self) -> None:
-        """Writes what is committed into a file of the same name that no statement holds.
-
-        DuckDB cannot write its log into the file while a statement runs, and only the process's
-        end would make it go. All that is committed is in the file and its log, so that copies of
-        the two, opened and closed, are what the file would have become.
-        """
-        log = _log(self.path)
-        copy = self.path.with_name(f"{self.path.name}.copy")
-        while running := self.workers.running:
-            for source, target in ((self.path, copy), (log, _log(copy))):
-                if source.exists():
-                    shutil.copyfile(source, target)
-            # What ended meanwhile may have committed between the two.
-            if self.workers.running == running:
-                type(self)._settle(copy)
-                copy.replace(self.path)
-                log.unlink(missing_ok=True)
-                _given_up.append(self)
-                return
-        for path in (copy, _log(copy)):
-            path.unlink(missing_ok=True)
-
-    @staticmethod
-    def _settle(path: Path) -> None:
-        duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION}).close()
+    def _still_runs(self, work: frozenset[Future[object]]) -> bool:
+        return self.workers.running == work
 
 
 _given_up: list[Database] = []
 """Kept for good: destroying the connection of a running statement would wait for it."""
+
+
+def replace_by_copy(path: Path, unchanged: Callable[[], bool]) -> bool:
+    """Replaces a file by one with all that is committed, and that no running statement holds.
+
+    DuckDB cannot write its log into the file while a statement runs, and only the process's end
+    would make a statement go that nothing can stop. All that is committed is in the file and its
+    log, so that copies of the two, opened and closed, are what the file would have become.
+
+    Args:
+        path: the file; nothing but what is stuck uses it.
+        unchanged: asked once both are copied. What ended meanwhile may have committed in between.
+
+    Returns:
+        False where it was not unchanged: nothing was replaced.
+    """
+    copy = path.with_name(f"{path.name}.copy")
+    log, copied_log = (one.with_name(f"{one.name}.wal") for one in (path, copy))
+    for source, target in ((path, copy), (log, copied_log)):
+        if source.exists():
+            shutil.copyfile(source, target)
+    if not unchanged():
+        copy.unlink()
+        copied_log.unlink(missing_ok=True)
+        return False
+    duckdb.connect(copy, config=dict(_CONFIG)).close()
+    copy.replace(path)
+    log.unlink(missing_ok=True)
+    return True
 
 
 @contextmanager
@@ -308,10 +321,6 @@ def fold(name: str) -> str:
 
 
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-
-
-def _log(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")
 
 
 def _refuse_given_up(path: Path, error: type[UserError]) -> None:

@@ -7,7 +7,7 @@ name of those lists against these tables, so that a new one in a later DuckDB is
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, TypeAlias, assert_never
 
 from taskgraph.database import fold
 from taskgraph.errors import Refused
@@ -89,6 +89,8 @@ def judge(tree: Tree, place: Place) -> None:
                 _judge_show(subject, place)
             case Construct(name):
                 raise _refused_construct(name)
+            case _:
+                assert_never(use)
 
 
 def judge_call(function: str, scope: Scope) -> None:

@@ -75,8 +75,8 @@ class Workers:
         """Interrupts what still runs and waits for it, for a bounded time; says if all ended."""
         deadline = time.monotonic() + self._stuck_after_s
         while (waited_for := self.running - self._given_up) and time.monotonic() < deadline:
-            for interrupt in tuple(self._running.values()):
-                interrupt()
+            for future in waited_for:
+                self._running.get(future, _nothing)()
             concurrent.futures.wait(waited_for, timeout=_AGAIN_S)
         return not self._running
 
@@ -93,6 +93,9 @@ class Workers:
         while not waiting.done() and time.monotonic() < deadline:
             interrupt()
             await asyncio.wait([waiting], timeout=_AGAIN_S)
+
+
+def _nothing() -> None: ...
 
 
 def _do(work: Callable[[], T], future: Future[T]) -> None:

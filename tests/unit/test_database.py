@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Generator
+import concurrent.futures
+import threading
+from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -25,10 +28,12 @@ from taskgraph.errors import (
     OutOfMemory,
     OutputError,
     QueryFailed,
+    QueryStuck,
     QueryTimeout,
     RunError,
     WorkspaceError,
 )
+from taskgraph.worker import Workers
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000)"
 
@@ -123,6 +128,74 @@ def test_closing_ends_what_still_runs(tmp_path: Path) -> None:
     Database.reopen(tmp_path / "work.db").close()
 
 
+def give_up(database: Database, work: Callable[[], object], timeout_s: float) -> None:
+    """Lets a node of this database be stuck in the work."""
+    cursor = database.cursor()
+
+    async def run() -> None:
+        with pytest.raises(QueryStuck):
+            await cursor.run(work, timeout_s=timeout_s)
+
+    asyncio.run(run())
+    cursor.close()
+
+
+def test_file_is_complete_though_a_statement_is_stuck(tmp_path: Path) -> None:
+    path, free = tmp_path / "work.db", threading.Event()
+    database = Database.create(path, Limits(stuck_after_s=0.1))
+    database.cursor().execute("CREATE TABLE kept AS SELECT 1 AS a")
+    try:
+        give_up(database, free.wait, 0.05)
+        database.close()
+        assert database.stuck
+        with pytest.raises(OutputError, match="could not be stopped") as refusal:
+            Database.reopen(path)
+        assert refusal.value.hint is not None
+        with pytest.raises(WorkspaceError, match="could not be stopped"), read_only(path):
+            pass
+        assert [one.name for one in tmp_path.iterdir()] == ["work.db"]
+        with read_only(path.rename(tmp_path / "final.db")) as raw:
+            assert raw.execute("FROM kept").fetchall() == [(1,)]
+    finally:
+        free.set()
+
+
+class EndsMeanwhile(Workers):
+    """Workers whose stuck work ends once it was looked at twice: while the file is copied."""
+
+    free: threading.Event
+    looks = 0
+
+    @property
+    def running(self) -> frozenset[concurrent.futures.Future[Any]]:
+        found = super().running
+        self.looks += 1
+        if self.looks == 2:
+            self.free.set()
+            concurrent.futures.wait(found, timeout=10)
+        return found
+
+
+@pytest.mark.parametrize("logged", [True, False])
+def test_file_is_closed_as_ever_if_the_statement_ends_after_all(
+    tmp_path: Path, *, logged: bool
+) -> None:
+    path = tmp_path / "work.db"
+    database = Database.create(path, Limits(stuck_after_s=0.1))
+    database.workers = workers = EndsMeanwhile(1, 0.1)
+    workers.free = threading.Event()
+    cursor = database.cursor()
+    cursor.execute("CREATE TABLE kept AS SELECT 1 AS a")
+    if not logged:
+        cursor.execute("CHECKPOINT")
+    give_up(database, workers.free.wait, 0.05)
+    database.close()
+    assert not database.stuck
+    assert [one.name for one in tmp_path.iterdir()] == ["work.db"]
+    with read_only(path) as raw:
+        assert raw.execute("FROM kept").fetchall() == [(1,)]
+
+
 def test_cursors_share_what_is_committed(database: Database) -> None:
     one, other = database.cursor(), database.cursor()
     one.execute("CREATE TABLE t(a INT)")
@@ -169,6 +242,32 @@ def test_read_only_refuses_writes_and_is_rolled_back(cursor: Cursor) -> None:
     with cursor.read_only():
         assert cursor.rows("PIVOT t ON a USING count(*)") == [(1,)]
     assert cursor.rows("SELECT count(*) FROM duckdb_types() WHERE NOT internal") == [(0,)]
+
+
+def test_interrupts_at_any_moment_leave_no_transaction_open(cursor: Cursor) -> None:
+    ended = threading.Event()
+
+    def interrupt() -> None:
+        while not ended.wait(0.0001):
+            cursor.raw.interrupt()
+
+    hammer = threading.Thread(target=interrupt)
+    hammer.start()
+    stopped = 0
+    try:
+        while stopped < 40:
+            for block in (cursor.read_only, cursor.transaction):
+                try:
+                    with block():
+                        cursor.rows("SELECT 1")
+                except QueryTimeout:
+                    stopped += 1
+    finally:
+        ended.set()
+        hammer.join()
+    with cursor.transaction():
+        cursor.execute("CREATE TABLE t AS SELECT 1 AS a")
+    assert names(cursor) == {"t"}
 
 
 def test_result_has_columns_types_and_as_many_rows_as_asked_for(cursor: Cursor) -> None:
