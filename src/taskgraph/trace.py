@@ -255,8 +255,7 @@ def _meta_json(outcome: Outcome) -> str:
             "error_type": outcome.error_type,
             "hint": outcome.hint,
             "skipped_because": outcome.skipped_because,
-        },
-        sort_keys=True,
+        }
     )
 
 

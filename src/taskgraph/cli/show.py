@@ -18,7 +18,6 @@ from taskgraph.cli.settings import option, spec_option
 from taskgraph.cli.show_run import (
     full_json,
     outcome_lines,
-    outcomes_of,
     run_json,
     run_lines,
 )
@@ -68,7 +67,7 @@ def _of_run(path: Path, node: str | None) -> _View:
     report = read_report(path)
     if node is None:
         return _View(run_lines(report), run_json(report))
-    outcome = _named(node, {outcome.node: outcome for outcome in outcomes_of(report)})
+    outcome = _named(node, {outcome.node: outcome for outcome in report.outcomes})
     return _View(outcome_lines(outcome), full_json(outcome))
 
 

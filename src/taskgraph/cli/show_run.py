@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from typing import Any, cast
+from typing import Any
 
 from taskgraph.cli.console import (
     counts_text,
@@ -20,10 +20,9 @@ from taskgraph.cli.console import (
 )
 from taskgraph.cli.json_lines import SCHEMA_VERSION, outcome_json
 from taskgraph.cli.text import printable
-from taskgraph.events import Outcome, Status
-from taskgraph.llm.messages import NOTHING_USED, Usage
-from taskgraph.report import NodeReport, RunReport
-from taskgraph.spec import Kind
+from taskgraph.events import Outcome
+from taskgraph.llm.messages import NOTHING_USED
+from taskgraph.report import RunReport
 
 _WIDTH = 10
 
@@ -32,7 +31,7 @@ def run_lines(report: RunReport) -> Iterator[str]:
     """Tells of a run: where it came from, how each node ended, exports, warnings, the sum."""
     yield from _head(report)
     yield ""
-    outcomes = outcomes_of(report)
+    outcomes = report.outcomes
     width = max((len(outcome.node) for outcome in outcomes), default=0)
     for outcome in outcomes:
         yield outcome_line(outcome, width)
@@ -71,7 +70,7 @@ def run_json(report: RunReport) -> Mapping[str, Any]:
         "path": report.path,
         "status": report.status,
         "meta": dict(report.meta),
-        "nodes": [full_json(outcome) for outcome in outcomes_of(report)],
+        "nodes": [full_json(outcome) for outcome in report.outcomes],
         "exports": [{"name": name, "error": error} for name, error in report.exports.items()],
         "warnings": [{"node": node, "message": message} for node, message in report.warnings],
     }
@@ -81,11 +80,6 @@ def full_json(outcome: Outcome) -> Mapping[str, Any]:
     """Returns all that is kept of a node, its SQL included, as JSON values."""
     definitions = [asdict(definition) for definition in outcome.definitions]
     return {**outcome_json(outcome), "definitions": definitions}
-
-
-def outcomes_of(report: RunReport) -> tuple[Outcome, ...]:
-    """Returns the nodes as the outcomes they were recorded from."""
-    return tuple(_outcome(node) for node in report.nodes)
 
 
 def _head(report: RunReport) -> Iterator[str]:
@@ -99,23 +93,3 @@ def _head(report: RunReport) -> Iterator[str]:
     }
     for label, text in facts.items():
         yield f"{label:<{_WIDTH}}{text}"
-
-
-def _outcome(node: NodeReport) -> Outcome:
-    return Outcome(
-        node=node.node,
-        kind=cast("Kind", node.kind),
-        status=cast("Status", node.status),
-        started_at=node.started_at,
-        elapsed_ms=node.elapsed_ms,
-        error=node.error,
-        hint=node.hint,
-        checks=node.checks,
-        definitions=node.definitions,
-        tables=tuple(node.tables.items()),
-        usage=Usage(node.prompt_tokens, node.completion_tokens, cost_usd=node.cost_usd),
-        model=node.model,
-        iterations=node.iterations,
-        tool_calls=node.tool_calls,
-        last_words=node.last_words,
-    )
