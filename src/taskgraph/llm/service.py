@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeAlias
@@ -12,6 +12,8 @@ from taskgraph.llm.accounts import Allowance, Spending
 from taskgraph.llm.ledger import Ledger
 from taskgraph.llm.model import LostSpend, Model
 from taskgraph.llm.preflight import ModelFacts
+from taskgraph.llm.prices import Prices
+from taskgraph.llm.recording import RecordedModel
 from taskgraph.settings import RunSettings
 
 
@@ -52,8 +54,25 @@ def lost_call(lost: LostSpend, spending: Spending) -> CallLost:
     )
 
 
+def replayed(recording: RecordedModel, models: Sequence[str]) -> OpenService:
+    """Makes a service of a recording: nothing is paid for, so that no budget stands in the way.
+
+    Args:
+        recording: answers every request.
+        models: every model that the run may ask.
+    """
+    facts = {model: recording.facts(model) for model in models}
+
+    @asynccontextmanager
+    async def opened(emit: Emit) -> AsyncGenerator[ModelService]:
+        del emit
+        yield ModelService(recording, Ledger(price_of=lambda _: Prices(0.0, 0.0)), facts)
+
+    return opened
+
+
 def served_by(model: Model | None, settings: RunSettings) -> OpenService:
-    """Makes a service of a model that needs no opening, such as a script or a recording."""
+    """Makes a service of a model that needs no opening, such as a script; none where None."""
 
     @asynccontextmanager
     async def opened(emit: Emit) -> AsyncGenerator[ModelService | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,7 @@ from taskgraph.llm.messages import (
     Usage,
     UserMessage,
 )
+from taskgraph.llm.preflight import ModelFacts
 from taskgraph.llm.prices import PRICES_AS_OF, Prices, base_name, known_prices, prices_from
 from taskgraph.llm.recording import RecordedModel, Recorder
 from taskgraph.llm.scripted import ScriptedModel, run_sql
@@ -154,6 +156,47 @@ async def test_each_kind_of_divergence_is_told_apart(tmp_path: Path) -> None:
         with pytest.raises(ModelError) as caught:
             await model.complete(asked)
         assert words in str(caught.value)
+
+
+async def test_playing_a_recording_costs_nothing_and_still_tells_the_tokens(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    live = await Recorder(ScriptedModel(["done"], cost_usd=0.25), path, 2).complete(request())
+    played = await RecordedModel(path).complete(request())
+    assert live.usage.cost_usd == 0.25
+    assert played.usage == replace(live.usage, cost_usd=0.0)
+    assert (played.cost_source, live.usage.total_tokens > 0) == ("server", True)
+
+
+async def test_question_that_was_too_long_is_so_again(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    long, short = request("a", UserMessage("x" * 999)), request("a", UserMessage("x"))
+    model = Recorder(ScriptedModel([ContextOverflow("9 tokens too many"), "fits"]), path, 2)
+    with pytest.raises(ContextOverflow):
+        await model.complete(long)
+    await model.complete(short)
+    played = RecordedModel(path)
+    with pytest.raises(ContextOverflow, match="recorded in recording.jsonl"):
+        await played.complete(long)
+    assert (await played.complete(short)).message.content == "fits"
+
+
+async def test_recording_knows_the_windows_that_conversations_were_cut_to(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    small, large = ModelFacts("s/s", 8192, 4096), ModelFacts("l/l", 400_000, supports_tools=True)
+    for facts in ({"s/s": small}, {"s/s": small, "l/l": large}):
+        path.unlink(missing_ok=True)
+        await Recorder(ScriptedModel(["done"]), path, 2, facts).complete(request())
+        played = RecordedModel(path)
+        assert played.facts("s/s") == small
+    assert played.facts("l/l") == ModelFacts("l/l", 400_000)
+    assert played.facts("any/other") == ModelFacts("any/other")
+
+
+async def test_any_name_stands_for_the_only_recorded_model(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    facts = {"s/s": ModelFacts("s/s", 8192)}
+    await Recorder(ScriptedModel(["done"]), path, 2, facts).complete(request())
+    assert RecordedModel(path).facts("any/other") == ModelFacts("any/other", 8192)
 
 
 async def test_failed_call_is_not_recorded(tmp_path: Path) -> None:
