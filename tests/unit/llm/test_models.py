@@ -175,7 +175,7 @@ async def test_question_that_was_too_long_is_so_again(tmp_path: Path) -> None:
         await model.complete(long)
     await model.complete(short)
     played = RecordedModel(path)
-    with pytest.raises(ContextOverflow, match="recorded in recording.jsonl"):
+    with pytest.raises(ContextOverflow, match="recorded in recording"):
         await played.complete(long)
     assert (await played.complete(short)).message.content == "fits"
 
