@@ -1,27 +1,28 @@
-"""Ends a node: validate, materialise and record, in one transaction or not at all.
+"""Ends a node: validate and materialise, in one transaction or not at all.
 
 The declared order is execute, validate, materialise, record. Inside the transaction the views
 become tables first and the checks then read the tables: each view is computed once, and what the
 checks judged is exactly what is kept. Nobody can see the difference, for a failure undoes it all.
+The record follows with the next batch of `trace`, which says what that means after a crash.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from taskgraph.database import Cursor
 from taskgraph.errors import StatementError, TaskgraphError
-from taskgraph.events import CheckResult, ChecksRun, Emit, NodeEnded, Outcome
-from taskgraph.guard import Guard
-from taskgraph.materialise import materialise
+from taskgraph.events import CheckResult, ChecksRun, Definition, Emit, NodeEnded, Outcome
+from taskgraph.guard import Guard, PlainView
+from taskgraph.materialise import Tables, materialise, materialise_directly
 from taskgraph.spec import Node, SourceNode
 from taskgraph.tally import Tally
-from taskgraph.trace import record_outcome
 from taskgraph.validate import OUTPUTS, Checker, any_failed, missing_outputs
 
 
-class _Undo(TaskgraphError):
-    """Leaves the transaction without keeping anything."""
+class DoesNotHold(TaskgraphError):
+    """The node's outputs are missing or its checks fail; nothing of it was kept."""
 
     def __init__(self, findings: tuple[CheckResult, ...]) -> None:
         super().__init__("the node does not hold")
@@ -36,8 +37,8 @@ class Finisher:
         cursor: the node's connection.
         node: the node.
         tally: what the node has defined and used.
+        guard: judges the node's checks.
         emit: told of each statement, from the calling thread.
-        tables: tables the node has made already: a source's own, with its row count.
     """
 
     cursor: Cursor
@@ -45,27 +46,73 @@ class Finisher:
     tally: Tally
     guard: Guard
     emit: Emit
-    tables: tuple[tuple[str, int], ...] = ()
 
     @property
     def checker(self) -> Checker:
         """Runs the node's checks."""
         return Checker(self.cursor, self.guard, self.node, self.emit)
 
-    def try_to_pass(self) -> tuple[CheckResult, ...]:
+    def try_to_pass(self, tables: Tables = ()) -> tuple[CheckResult, ...]:
         """Commits the node as passed if everything holds.
+
+        Args:
+            tables: those that the node has made already: a source's own.
 
         Returns:
             All results of its checks. If one says `fail`, nothing was kept but the checks' rows,
             and the node may be worked on and tried again.
         """
         try:
-            with self.cursor.transaction():
-                outcome = self._pass()
-        except _Undo as undo:
-            return self._told(undo.findings or self.checker.diagnose())
+            outcome = self._commit(lambda: tables + self._materialise())
+        except DoesNotHold as undone:
+            return self.explain(undone)
         except StatementError as error:
-            return self._told(self._explain(error))
+            return self._told(self._explained(error))
+        return self._passed(outcome)
+
+    def pass_directly(self, views: Sequence[PlainView]) -> None:
+        """Commits an SQL node as passed whose views have not been made.
+
+        Raises:
+            DoesNotHold: outputs are missing, or checks fail.
+            StatementError: a view or a check does not compute.
+        """
+        definitions = tuple(Definition(view.name, view.sql) for view in views)
+        self._passed(self._commit(lambda: self._materialise_directly(views), definitions))
+
+    def explain(self, undone: DoesNotHold) -> tuple[CheckResult, ...]:
+        """Returns what does not hold, with the checks' rows kept for whoever looks into it."""
+        return self._told(undone.findings or self.checker.diagnose())
+
+    def _commit(
+        self, make: Callable[[], Tables], definitions: tuple[Definition, ...] | None = None
+    ) -> Outcome:
+        with self.cursor.transaction():
+            tables = make()
+            checks = self.checker.keep()
+            if any_failed(checks):
+                raise DoesNotHold(())
+        outcome = self.tally.outcome(self.node.name, "passed", tables=tables, checks=checks)
+        return outcome if definitions is None else replace(outcome, definitions=definitions)
+
+    def _materialise(self) -> Tables:
+        # What is missing is found before the rest is computed.
+        self._demand_outputs()
+        views = self.tally.views(self.node.name)
+        return materialise(self.cursor, self.node.name, views, self.emit)
+
+    def _materialise_directly(self, views: Sequence[PlainView]) -> Tables:
+        tables = materialise_directly(self.cursor, self.node.name, views, self.emit)
+        self._demand_outputs()
+        return tables
+
+    def _demand_outputs(self) -> None:
+        if isinstance(self.node, SourceNode):
+            return
+        if missing := missing_outputs(self.cursor, self.node):
+            raise DoesNotHold(missing)
+
+    def _passed(self, outcome: Outcome) -> tuple[CheckResult, ...]:
         self._told(outcome.checks)
         self.emit(NodeEnded(outcome))
         return outcome.checks
@@ -74,23 +121,7 @@ class Finisher:
         self.emit(ChecksRun(self.node.name, results))
         return results
 
-    def _pass(self) -> Outcome:
-        missing = (
-            () if isinstance(self.node, SourceNode) else missing_outputs(self.cursor, self.node)
-        )
-        if missing:
-            raise _Undo(missing)
-        tables = self.tables + materialise(
-            self.cursor, self.node.name, self.tally.views(self.node.name), self.emit
-        )
-        checks = self.checker.keep()
-        if any_failed(checks):
-            raise _Undo(())
-        outcome = self.tally.outcome(self.node.name, "passed", tables=tables, checks=checks)
-        record_outcome(self.cursor, outcome)
-        return outcome
-
-    def _explain(self, error: StatementError) -> tuple[CheckResult, ...]:
+    def _explained(self, error: StatementError) -> tuple[CheckResult, ...]:
         """Finds which check or view broke; a check that cannot run says so itself."""
         findings = self.checker.diagnose()
         if any_failed(findings):

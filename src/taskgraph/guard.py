@@ -28,10 +28,12 @@ from taskgraph.sql import Parser, Statement, builtins
 from taskgraph.sql_text import (
     AGENT_TEXT,
     SPEC_TEXT,
+    Definition,
     TextLimits,
     called_names,
     definition,
     explained,
+    is_plain_view,
 )
 from taskgraph.sql_tree import Tree, read_tree
 
@@ -51,6 +53,17 @@ class StatementResult:
     """What was created or dropped, as DuckDB resolved it; None for a read."""
     result: Result | None
     """What a read gave; None for a definition."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlainView:
+    """A CREATE VIEW that was judged and not run."""
+
+    name: str
+    sql: str
+    """The statement."""
+    query: str
+    """What the view selects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +106,7 @@ class Guard:
         self._scope = scope
         self._rules = _MODES[mode]
         self._parser = Parser(cursor.syntax())
+        self._known: dict[str, Statement] = {}
 
     def split(self, sql: str) -> tuple[str, ...]:
         """Returns the statements of a text, each exactly as `run` wants it.
@@ -100,7 +114,9 @@ class Guard:
         Raises:
             Refused: the text is empty, too large, or DuckDB cannot parse it.
         """
-        return tuple(one.text for one in self._parser.split(sql, self._rules.text))
+        statements = self._parser.split(sql, self._rules.text)
+        self._known = {one.text: one for one in statements}
+        return tuple(one.text for one in statements)
 
     def run(self, statement: str, *, max_rows: int) -> StatementResult:
         """Judges one statement, and runs it if it may run. Blocks: call it in `Cursor.run`.
@@ -120,16 +136,19 @@ class Guard:
         return self._read(parsed, max_rows)
 
     def _one(self, text: str) -> Statement:
-        found = self._parser.split(text, self._rules.text)
-        if len(found) != 1:
-            raise Refused("several", f"one statement at a time: these are {len(found)}")
-        [statement] = found
+        statement = self._known.get(text) or self._parsed(text)
         if statement.kind not in self._rules.kinds:
             kind = statement.kind.upper().replace("_", " ")
             raise Refused("statement", f"{kind} is not allowed; allowed: {self._rules.allowed}")
         if statement.has_parameters:
             raise Refused("parameter", "parameters (?, $1, $name) have no value: write the value")
         return statement
+
+    def _parsed(self, text: str) -> Statement:
+        found = self._parser.split(text, self._rules.text)
+        if len(found) != 1:
+            raise Refused("several", f"one statement at a time: these are {len(found)}")
+        return found[0]
 
     def judge_read(self, query: str) -> str:
         """Judges one query without running it, so that it needs no transaction of its own.
@@ -146,6 +165,29 @@ class Guard:
             raise Refused("statement", f"{statement.kind.upper()} is not allowed here; use SELECT")
         self._judge_queries(statement)
         return statement.text
+
+    def judge_view(self, statement: str) -> PlainView | None:
+        """Judges a CREATE VIEW without binding it, for who makes a table of its query at once.
+
+        What its plan would tell, the text of a plain one tells as well: a view, not temporary, of
+        this bare name; and the query that was judged is the one that runs.
+
+        Returns:
+            The view; None where the statement is anything else than `CREATE [OR REPLACE] VIEW name
+            AS query`, and has to be run.
+
+        Raises:
+            Refused: it may not run.
+            QueryFailed: DuckDB cannot parse its query.
+        """
+        parsed = self._one(statement)
+        cut = definition(parsed.text)
+        if cut is None or not is_plain_view(cut):
+            return None
+        self._judge_cut(cut, self._place("definition"))
+        [name], [query] = cut.path, cut.bodies
+        self._judge_shadow(name, "view")
+        return PlainView(name, parsed.text, query)
 
     def _read(self, statement: Statement, max_rows: int) -> StatementResult:
         self._judge_queries(statement)
@@ -191,6 +233,9 @@ class Guard:
                 "statement",
                 f"only views and macros can be created and dropped; allowed: {self._rules.allowed}",
             )
+        self._judge_cut(cut, place)
+
+    def _judge_cut(self, cut: Definition, place: Place) -> None:
         self._judge_name(cut.path, place)
         for function in called_names(cut.header):
             judge_call(function, self._scope)

@@ -5,14 +5,16 @@ from __future__ import annotations
 from contextlib import closing
 from functools import partial
 from time import perf_counter
-from typing import assert_never
+from typing import Literal, assert_never
 
 from taskgraph.agent_node import run_prompt
 from taskgraph.database import Cursor
 from taskgraph.errors import ChecksFailed, StatementError
-from taskgraph.events import CheckResult, Emit, NodeStarted, StatementRun, Warned
+from taskgraph.events import CheckResult, Emit, Event, NodeStarted, StatementRun, Warned
+from taskgraph.finish import DoesNotHold
 from taskgraph.guard import Guard
 from taskgraph.ingest import Ingested, ingest
+from taskgraph.materialise import plain_views
 from taskgraph.namespace import Scope
 from taskgraph.spec import Node, PromptNode, SourceNode, SqlNode
 from taskgraph.workshop import Workshop
@@ -67,9 +69,43 @@ def _ingest_statement(ingested: Ingested, elapsed_ms: float) -> StatementRun:
 
 
 async def _run_sql(shop: Workshop, node: SqlNode, cursor: Cursor) -> None:
+    """Ends the node in one transaction where that goes well, otherwise step by step.
+
+    The steps find out what is wrong, tell it, and leave the views for whoever looks into it.
+    """
     guard = Guard(cursor, Scope(shop.names, node.name), "sql_node")
+    attempt = await shop.in_thread(cursor, partial(_try_directly, shop, node, cursor, guard))
+    if attempt == "passed":
+        return
     await shop.in_thread(cursor, partial(_run_statements, guard, node))
+    if isinstance(attempt, DoesNotHold):
+        _demand(await shop.in_thread(cursor, partial(_explain, shop, node, cursor, attempt)))
     _demand(await shop.try_to_pass(node, cursor))
+
+
+def _try_directly(
+    shop: Workshop, node: SqlNode, cursor: Cursor, guard: Guard, emit: Emit
+) -> Literal["passed", "cannot"] | DoesNotHold:
+    """Tells what happened only if the node passed: otherwise nothing has happened."""
+    events: list[Event] = []
+    try:
+        views = plain_views(guard, node.sql)
+        if views is None:
+            return "cannot"
+        shop.finisher(node, cursor, events.append).pass_directly(views)
+    except StatementError:
+        return "cannot"
+    except DoesNotHold as undone:
+        return undone
+    for event in events:
+        emit(event)
+    return "passed"
+
+
+def _explain(
+    shop: Workshop, node: SqlNode, cursor: Cursor, undone: DoesNotHold, emit: Emit
+) -> tuple[CheckResult, ...]:
+    return shop.finisher(node, cursor, emit).explain(undone)
 
 
 def _run_statements(guard: Guard, node: SqlNode, emit: Emit) -> None:

@@ -161,6 +161,18 @@ def definition(text: str) -> Definition | None:
     return _cut(f"{action}_{what}", tuple(path), text, found, cuts)
 
 
+def is_plain_view(cut: Definition) -> bool:
+    """Says whether it is `CREATE [OR REPLACE] VIEW name AS query` and nothing more."""
+    *before, name, last = cut.header
+    words = [token.word for token in before]
+    return (
+        words in (["create", "view"], ["create", "or", "replace", "view"])
+        and name.kind == "identifier"
+        and last.word == "as"
+        and len(cut.bodies) == 1
+    )
+
+
 def _skip(found: Sequence[Token], at: int, words: frozenset[str]) -> int:
     while at < len(found) and found[at].word in words:
         at += 1

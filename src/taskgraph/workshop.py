@@ -13,6 +13,7 @@ from taskgraph.events import CheckResult, Emit, Event
 from taskgraph.finish import Finisher
 from taskgraph.guard import Guard
 from taskgraph.llm.service import ModelService
+from taskgraph.materialise import Tables
 from taskgraph.namespace import Names, Scope
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Node
@@ -60,18 +61,17 @@ class Workshop:
             for event in events:
                 self.emit(event)
 
+    def finisher(self, node: Node, cursor: Cursor, emit: Emit) -> Finisher:
+        """Returns what ends the node; for use in the thread that `emit` is for."""
+        guard = Guard(cursor, Scope(self.names, node.name), "check")
+        return Finisher(cursor, node, self.tally, guard, emit)
+
     async def try_to_pass(
-        self,
-        node: Node,
-        cursor: Cursor,
-        *,
-        tables: tuple[tuple[str, int], ...] = (),
-        timeout_s: float | None = None,
+        self, node: Node, cursor: Cursor, *, tables: Tables = (), timeout_s: float | None = None
     ) -> tuple[CheckResult, ...]:
         """Commits the node as passed if everything holds; returns the results of its checks."""
-        guard = Guard(cursor, Scope(self.names, node.name), "check")
 
         def work(emit: Emit) -> tuple[CheckResult, ...]:
-            return Finisher(cursor, node, self.tally, guard, emit, tables).try_to_pass()
+            return self.finisher(node, cursor, emit).try_to_pass(tables)
 
         return await self.in_thread(cursor, work, timeout_s)
