@@ -76,11 +76,6 @@ def write_meta(cursor: Cursor, values: Mapping[str, str]) -> None:
         _insert(cursor, WORKSPACE_META, list(values.items()))
 
 
-def record_outcome(cursor: Cursor, outcome: Outcome) -> None:
-    """Does nothing any more: `NodeEnded` is recorded with everything else."""
-    del cursor, outcome
-
-
 def next_trace_id(cursor: Cursor) -> int:
     """Returns the id that the next row of `_trace` gets."""
     return cursor.rows("SELECT coalesce(max(id), 0) + 1 FROM _trace")[0][0]
