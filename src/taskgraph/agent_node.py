@@ -8,6 +8,7 @@ from taskgraph.agent.brief import AgentBrief, brief_text
 from taskgraph.agent.inputs import SAMPLE_ROWS, Relation, Upstream
 from taskgraph.agent.loop import run_agent
 from taskgraph.agent.prompts import system_prompt
+from taskgraph.agent.room import Room, room_in
 from taskgraph.agent.session import Session
 from taskgraph.agent.task import AgentLimits, AgentResult, AgentTask
 from taskgraph.agent.tools import RUN_SQL, SqlTool
@@ -39,10 +40,10 @@ async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
     """
     if shop.service is None:
         raise InternalError("a prompt node runs, and nothing answers it")
-    desk = _Desk(shop, node, cursor, Scope(shop.names, node.name))
+    desk = _Desk(shop, node, cursor, Scope(shop.names, node.name), _room(shop, shop.service, node))
     result = await run_agent(
         _model(shop, shop.service, node),
-        await desk.task(shop.service),
+        await desk.task(),
         run_sql=desk.tool().run,
         accept=desk.accept,
         emit=shop.emit,
@@ -65,6 +66,15 @@ def _model(shop: Workshop, service: ModelService, node: PromptNode) -> Model:
     return FallbackModel(budgeted, node.fallback) if node.fallback else budgeted
 
 
+def _room(shop: Workshop, service: ModelService, node: PromptNode) -> Room:
+    facts = service.facts.get(node.model or shop.settings.model)
+    return room_in(
+        facts.context_length if facts else None,
+        facts.max_completion_tokens if facts else None,
+        shop.settings.max_result_characters,
+    )
+
+
 def _max_seconds(shop: Workshop, node: PromptNode) -> float | None:
     return node.max_seconds or shop.settings.max_node_seconds
 
@@ -77,6 +87,7 @@ class _Desk:
     node: PromptNode
     cursor: Cursor
     scope: Scope
+    room: Room
 
     def tool(self) -> SqlTool:
         """Makes the agent's tool."""
@@ -88,14 +99,12 @@ class _Desk:
             emit=self.shop.emit,
             after_define=self._preview,
             readable=[name for outcome in self._upstream() for name, _ in outcome.tables],
-            max_characters=settings.max_result_characters,
+            max_characters=self.room.result_characters,
         )
 
-    async def task(self, service: ModelService) -> AgentTask:
+    async def task(self) -> AgentTask:
         """Puts together what the agent is told and what it may use."""
         settings, node = self.shop.settings, self.node
-        model = node.model or settings.model
-        facts = service.facts.get(model)
         brief = await self.shop.in_thread(self.cursor, self._brief)
         limits = AgentLimits(
             max_iterations=node.max_iterations or settings.max_iterations,
@@ -104,14 +113,15 @@ class _Desk:
         )
         return AgentTask(
             node=node.name,
-            model=model,
+            model=node.model or settings.model,
             session=f"{self.shop.run_id}/{node.name}",
-            system=system_prompt(settings.query_timeout_s, settings.max_result_characters),
-            brief=brief_text(brief),
+            system=system_prompt(settings.query_timeout_s, self.room.result_characters),
+            brief=brief_text(brief, self.room.inputs_characters),
             tools=(RUN_SQL,),
             limits=limits,
             reasoning_effort=node.reasoning_effort or settings.reasoning_effort,
-            context_length=facts.context_length if facts else None,
+            context_length=self.room.context_length,
+            max_completion_tokens=self.room.answer_tokens,
         )
 
     async def accept(self) -> tuple[CheckResult, ...]:

@@ -10,6 +10,9 @@ from taskgraph.events import CheckResult
 from taskgraph.llm.messages import NOTHING_USED, Message, Tool, Usage
 from taskgraph.spec import ReasoningEffort
 
+LONGEST_ANSWER_TOKENS = 32_000
+"""Tokens of one answer, reasoning included; a model that needs more does not come to an end."""
+
 
 @dataclass(frozen=True, slots=True)
 class ToolOutcome:
@@ -63,7 +66,7 @@ class AgentTask:
     """Tokens that the model can read and write at once; None where nobody knows."""
     completion_tokens: int = 16_000
     """Tokens one answer may take, reasoning included; doubled once where an answer is cut off."""
-    max_completion_tokens: int = 32_000
+    max_completion_tokens: int = LONGEST_ANSWER_TOKENS
     """Tokens the model can write in one answer."""
     history: tuple[Message, ...] = ()
     """The conversation so far, from position 0, where one is resumed."""
