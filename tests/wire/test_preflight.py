@@ -135,6 +135,18 @@ async def test_local_server_that_tells_only_names_leaves_the_rest_open() -> None
     assert found.facts[MODEL].prices is None
 
 
+async def test_window_is_known_by_the_name_that_vllm_gives_it() -> None:
+    found = await checked(
+        ServerState(models=[{"id": MODEL, "max_model_len": 32_768}]), dialect="vllm"
+    )
+    assert found.facts[MODEL].context_length == 32_768
+
+
+async def test_window_too_small_for_an_agent_is_a_warning() -> None:
+    found = await checked(ServerState(models=[model_entry(MODEL, context_length=4_096)]))
+    assert "a window of 4,096 tokens" in found.warnings[0]
+
+
 async def test_alias_that_no_list_has_is_only_a_warning() -> None:
     found = await checked(ServerState(models=GOOD), ("~openai/gpt-latest",))
     assert "~openai/gpt-latest" in found.warnings[0]

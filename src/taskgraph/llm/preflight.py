@@ -31,6 +31,8 @@ from taskgraph.llm.retry import Failure, excerpt
 
 REQUEST_S = 5.0
 """Seconds for each of the two requests."""
+SMALLEST_WINDOW = 8_000
+"""Tokens below which the instructions alone leave an agent hardly any room."""
 _EXPIRY_NOTICE = timedelta(days=14)
 
 
@@ -160,7 +162,11 @@ def _facts(model: str, entry: Json) -> ModelFacts:
     parameters = entry.get("supported_parameters")
     return ModelFacts(
         model,
-        context_length=_count(provider.get("context_length"), entry.get("context_length")),
+        context_length=_count(
+            provider.get("context_length"),
+            entry.get("context_length"),
+            entry.get("max_model_len"),  # vLLM's word for it
+        ),
         max_completion_tokens=_count(provider.get("max_completion_tokens")),
         prices=_prices(as_object(entry.get("pricing"))),
         supports_tools="tools" in as_list(parameters) if as_list(parameters) else None,
@@ -174,9 +180,15 @@ def _check_model(fact: ModelFacts, today: date) -> list[str]:
             f"model {fact.model!r} takes no tools, and an agent works by calling one",
             hint="Choose a model whose supported parameters have `tools`.",
         )
+    warnings: list[str] = []
     if fact.expires and fact.expires - today < _EXPIRY_NOTICE:
-        return [f"model {fact.model!r} goes away on {fact.expires}"]
-    return []
+        warnings.append(f"model {fact.model!r} goes away on {fact.expires}")
+    if fact.context_length and fact.context_length < SMALLEST_WINDOW:
+        warnings.append(
+            f"model {fact.model!r} has a window of {fact.context_length:,} tokens: "
+            f"an agent needs {SMALLEST_WINDOW:,} or more"
+        )
+    return warnings
 
 
 def _prices(pricing: Json) -> Prices | None:
