@@ -14,6 +14,9 @@ _MESSAGE_CHARACTERS = 300
 _ELIDED_CHARACTERS = 200
 _SEVERITY: tuple[CheckStatus, ...] = ("fail", "warn", "pass")
 
+_LAST_TURN = "This is the last turn, without tools: "
+_ENDED = "The node has not passed, and the conversation ends here: "
+
 RESUMED = (
     "The run was interrupted here and goes on now. Whatever you created still stands, and you can "
     "use the tool again."
@@ -72,7 +75,7 @@ def rounds_left_out(node: str) -> str:
 
 def final_turn(reason: str) -> str:
     """Asks for a last answer without tools."""
-    return f"This is the last turn, without tools: {reason}. {_CLOSING_LENGTH}"
+    return f"{_LAST_TURN}{reason}. {_CLOSING_LENGTH}"
 
 
 def accepted(results: Sequence[CheckResult]) -> str:
@@ -92,7 +95,12 @@ def not_accepted(results: Sequence[CheckResult]) -> str:
 def ended(reason: str, results: Sequence[CheckResult] = ()) -> str:
     """Tells the model that its conversation ends without its work being accepted."""
     failures = f"\n{_failures(results)}" if results else ""
-    return f"The node has not passed, and the conversation ends here: {reason}.{failures}"
+    return f"{_ENDED}{reason}.{failures}"
+
+
+def is_farewell(content: str) -> bool:
+    """Says whether a message of the engine told the model that it cannot go on."""
+    return content.startswith((_LAST_TURN, _ENDED))
 
 
 def checks_text(results: Sequence[CheckResult]) -> str:

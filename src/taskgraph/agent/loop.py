@@ -114,7 +114,9 @@ class _Agent:
         last = self.task.history[-1]
         if isinstance(last, AssistantMessage) and has_text(last):
             return await self._judge(last.content)
-        self.conversation.say(UserMessage(feedback.RESUMED))
+        # Where a question was open it is asked again, to the byte: a recording or a cache has it.
+        if isinstance(last, AssistantMessage) or feedback.is_farewell(last.content):
+            self.conversation.say(UserMessage(feedback.RESUMED))
         return None
 
     async def _react(self, response: ModelResponse) -> AgentResult | None:

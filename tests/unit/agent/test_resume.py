@@ -23,7 +23,7 @@ from taskgraph.llm.scripted import ScriptedAnswer
 pytestmark = pytest.mark.anyio
 
 
-async def test_it_goes_on_after_results() -> None:
+async def test_it_asks_again_what_nobody_answered() -> None:
     history = await _history([asks("SELECT 1"), RunLimit("budget")])
     bench = Bench(["Done."])
 
@@ -33,7 +33,8 @@ async def test_it_goes_on_after_results() -> None:
     assert (result.iterations, result.tool_calls) == (2, 1)
     assert result.usage.total_tokens > 110
     assert bench.scripted.requests[0].step == 2
-    assert bench.positions == [4, 5, 6]
+    assert bench.sent(0)[-1] == history[-1]
+    assert bench.positions == [4, 5]
 
 
 async def test_calls_without_a_result_are_run() -> None:
@@ -67,6 +68,20 @@ async def test_a_stopped_agent_is_told_that_it_has_its_tool_again() -> None:
     result = await bench.run(replace(with_limits(max_iterations=9), history=tuple(stopped.said)))
 
     assert result.status == "accepted"
+    assert isinstance(last := bench.sent(0)[-1], UserMessage)
+    assert "goes on now" in last.content
+
+
+async def test_an_agent_killed_in_its_last_turn_is_told_that_it_has_its_tool_again() -> None:
+    stopped = Bench([asks("SELECT 1"), "Half."])
+    await stopped.run(with_limits(max_iterations=1))
+    bench = Bench([asks("SELECT 2"), "Done."])
+
+    history = tuple(stopped.said[:-2])
+    await bench.run(replace(with_limits(max_iterations=9), history=history))
+
+    assert isinstance(asked := history[-1], UserMessage)
+    assert "last turn" in asked.content
     assert isinstance(last := bench.sent(0)[-1], UserMessage)
     assert "goes on now" in last.content
 
