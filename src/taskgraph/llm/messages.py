@@ -116,7 +116,8 @@ class ModelRequest:
     tool_choice: Literal["auto", "none"] = "auto"
     max_tokens: int = 16_000
     """Completion tokens allowed for this call, reasoning included."""
-    reasoning_effort: Literal["low", "medium", "high"] = "low"
+    reasoning_effort: Literal["low", "medium", "high"] | None = "low"
+    """How hard to think; None leaves it to the model."""
     node: str = ""
     """The node for which the model is asked; empty where there is none."""
 

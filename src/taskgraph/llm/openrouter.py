@@ -10,7 +10,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -19,12 +19,13 @@ import tenacity
 
 from taskgraph.errors import ServiceExhausted
 from taskgraph.llm.backoff import MAX_PAUSED_S, exhausted, wait_before_retry
+from taskgraph.llm.call import Call
 from taskgraph.llm.clock import REAL_CLOCK, Clock
 from taskgraph.llm.endpoint import Endpoint
-from taskgraph.llm.messages import FailedAttempt, ModelRequest, ModelResponse, Usage
+from taskgraph.llm.messages import ModelRequest, ModelResponse
 from taskgraph.llm.model import LostSpend, OnLostSpend
 from taskgraph.llm.pauses import Pause
-from taskgraph.llm.reply import Completion, read_body
+from taskgraph.llm.reply import read_body
 from taskgraph.llm.retry import (
     Asked,
     Failure,
@@ -33,7 +34,7 @@ from taskgraph.llm.retry import (
     judge_fault,
     judge_reply,
 )
-from taskgraph.llm.wire import encode, fingerprint
+from taskgraph.llm.wire import encode
 
 _CONNECT_S = 10.0
 _WRITE_S = 30.0
@@ -98,6 +99,7 @@ class OpenRouter:
         self._places = asyncio.Semaphore(max_concurrency)
         self._pauses: defaultdict[str, Pause] = defaultdict(lambda: Pause(clock))
         self._has_answered = False
+        self._effortless: set[str] = set()
         self._lines = _Lines(server, self._patience)
 
     async def __aenter__(self) -> Self:
@@ -122,7 +124,7 @@ class OpenRouter:
             ModelError: this conversation cannot go on with this model.
             RunError: no conversation can go on.
         """
-        call = _Call(request, began=self._clock.monotonic())
+        call = Call(request, began=self._clock.monotonic())
         retrying = tenacity.AsyncRetrying(
             # Not `retry_if_not_exception_type`: that one sees CancelledError too, and retries it.
             retry=tenacity.retry_if_exception_type(_NoAnswer),
@@ -144,7 +146,7 @@ class OpenRouter:
             asked = Asked(self.server.host, model="", is_first=True)
             return judge_fault(broken.fault, broken.detail, asked)
 
-    async def _attempt(self, call: _Call) -> ModelResponse:
+    async def _attempt(self, call: Call) -> ModelResponse:
         asked = Asked(self.server.host, call.request.model, is_first=not self._has_answered)
         async with self._turn(call):
             began = self._clock.monotonic()
@@ -157,10 +159,10 @@ class OpenRouter:
         if isinstance(verdict, Failure):
             raise self._failed(call, verdict)
         self._has_answered = True
-        return _response(call, verdict, reply, self._clock.monotonic() - began)
+        return call.answered(verdict, reply, self._clock.monotonic() - began)
 
     @asynccontextmanager
-    async def _turn(self, call: _Call) -> AsyncGenerator[None]:
+    async def _turn(self, call: Call) -> AsyncGenerator[None]:
         """Waits for the model's pause to end and for a place among the calls in flight."""
         pause = self._pauses[call.request.model]
         while True:
@@ -175,7 +177,7 @@ class OpenRouter:
         finally:
             self._places.release()
 
-    async def _wait_out(self, pause: Pause, call: _Call) -> None:
+    async def _wait_out(self, pause: Pause, call: Call) -> None:
         call.paused_s += await pause.over(MAX_PAUSED_S - call.paused_s)
         if pause.is_on:
             raise ServiceExhausted(
@@ -184,10 +186,12 @@ class OpenRouter:
                 hint="Lower --max-concurrency, or try later: taskgraph resume.",
             )
 
-    def _failed(self, call: _Call, failure: Failure) -> Exception:
+    def _failed(self, call: Call, failure: Failure) -> Exception:
         """Notes a failed try; returns what to raise: a sign to try again, or the end of it."""
         failure = replace(failure, message=self.server.redact(failure.message))
         call.failures.append(failure)
+        if failure.without_effort:
+            self._leave_out_effort(call)
         if failure.usage or failure.perhaps_paid:
             self._on_lost_spend(LostSpend(call.request, failure.usage, failure.message))
         elapsed = self._clock.monotonic() - call.began - call.paused_s
@@ -199,8 +203,20 @@ class OpenRouter:
             self._pauses[call.request.model].begin(wait)
         return _NoAnswer()
 
-    async def _post(self, call: _Call) -> HttpReply:
-        body = encode(call.request, self.server.dialect, call.providers_to_ignore)
+    def _leave_out_effort(self, call: Call) -> None:
+        model = call.request.model
+        if model not in self._effortless:
+            self._effortless.add(model)
+            call.warnings.append(
+                f"{self.server.host} does not let {model!r} be told how hard to think: "
+                "reasoning_effort is left out"
+            )
+
+    async def _post(self, call: Call) -> HttpReply:
+        request = call.request
+        if request.model in self._effortless:
+            request = replace(request, reasoning_effort=None)
+        body = encode(request, self.server.dialect, call.providers_to_ignore)
         # A header holds no other characters.
         session = call.request.session[:256].encode("ascii", "replace")
         headers = {b"Content-Type": b"application/json", b"X-Session-Id": session}
@@ -240,32 +256,6 @@ class OpenRouter:
             self.server.without_key(body.decode(errors="replace")),
             is_flawed=not _is_utf8(body),
         )
-
-
-@dataclass
-class _Call:
-    """One model call and what became of its tries."""
-
-    request: ModelRequest
-    began: float
-    failures: list[Failure] = field(default_factory=list[Failure])
-    waits: list[float] = field(default_factory=list[float])
-    paused_s: float = 0.0
-
-    @property
-    def wait_s(self) -> float:
-        """Seconds before the next try; a pause is waited for elsewhere, by all together."""
-        return 0.0 if self.failures[-1].action == "pause" else self.waits[-1]
-
-    @property
-    def providers_to_ignore(self) -> tuple[str, ...]:
-        named = (failure.without_provider for failure in self.failures)
-        return tuple(provider for provider in named if provider)
-
-    @property
-    def failed_attempts(self) -> tuple[FailedAttempt, ...]:
-        pairs = zip(self.failures, self.waits, strict=True)
-        return tuple(FailedAttempt(failed.reason, failed.message, wait) for failed, wait in pairs)
 
 
 class _NoAnswer(Exception):
@@ -366,25 +356,3 @@ def _fault(error: httpx.RequestError | httpx.InvalidURL) -> Fault:
 
 def _described(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".removesuffix(": ")
-
-
-def _response(
-    call: _Call, completion: Completion, reply: HttpReply, seconds: float
-) -> ModelResponse:
-    usage = completion.usage or Usage()
-    flawed = ("the answer held bytes that are no UTF-8; they read as U+FFFD",)
-    return ModelResponse(
-        message=replace(completion.message, said_by=call.request.model),
-        finish_reason=completion.finish_reason,
-        usage=usage,
-        model=completion.model or call.request.model,
-        generation_id=completion.generation_id or reply.headers.get("x-generation-id"),
-        provider=completion.provider,
-        raw=reply.text.strip(),
-        request_sha256=fingerprint(call.request).sha256,
-        latency_ms=seconds * 1000,
-        attempts=len(call.failures) + 1,
-        warnings=flawed if reply.is_flawed else (),
-        cost_source="none" if usage.cost_usd is None else "server",
-        failed_attempts=call.failed_attempts,
-    )

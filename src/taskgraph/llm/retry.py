@@ -17,10 +17,11 @@
     400, 413, 422, 500 that tell of the context       ContextOverflow: the agent compacts
     403 by moderation; other 400 and 4xx              ModelRejected: the same bytes never again
     400 "Provider returned error"                     try once more without that provider
+    400, 422 that do not want `reasoning_effort`      try once more without it, and never send it
     408 409 425 5xx                                   try again, honouring Retry-After
 
 Where the server itself says `retryable`, it is believed. Sources: OpenRouter's pages on errors and
-limits (August 2026), and reports in the trackers of its clients.
+limits (August 2026), and reports in the trackers of its clients, of Ollama and of LiteLLM.
 """
 
 from __future__ import annotations
@@ -102,6 +103,8 @@ class Failure:
     """The server may have finished, and charged for, an answer that nobody read."""
     without_provider: str | None = None
     """A provider to leave out at the next try."""
+    without_effort: bool = False
+    """The model cannot be told how hard to think: the next try must not say it."""
 
 
 def judge_fault(fault: Fault, detail: str, asked: Asked) -> Failure:
@@ -177,6 +180,8 @@ _OVERFLOW = re.compile(
     r"|too many total text bytes|reduce the length|token limit reached",
     re.IGNORECASE,
 )
+_EFFORT = re.compile(r"reasoning[_. ]effort|support thinking|think value", re.IGNORECASE)
+"""OpenAI and LiteLLM name the parameter; Ollama says that a model does not support thinking."""
 _DAILY = re.compile(r"per[- _]day|daily", re.IGNORECASE)
 _AFFORDABLE = re.compile(r"can only afford (\d+)", re.IGNORECASE)
 
@@ -204,7 +209,7 @@ class _Refusal:
 
 def _judge_error(refusal: _Refusal) -> Failure:
     # The rate limit first: a limit on tokens per minute also speaks of a token limit.
-    rules = (_rate_limit, _overflow, _availability, _known_status, _provider_fault)
+    rules = (_rate_limit, _overflow, _availability, _known_status, _effort, _provider_fault)
     failures = (rule(refusal) for rule in rules)
     failure = next((found for found in failures if found), None) or _by_range(refusal)
     return replace(_not_too_long(failure), usage=refusal.error.usage)
@@ -247,6 +252,14 @@ def _availability(refusal: _Refusal) -> Failure | None:
 def _known_status(refusal: _Refusal) -> Failure | None:
     judge = _BY_STATUS.get(refusal.status)
     return judge(refusal) if judge else None
+
+
+def _effort(refusal: _Refusal) -> Failure | None:
+    if refusal.status not in {400, 422} or not _EFFORT.search(refusal.error.message):
+        return None
+    return replace(
+        _rejected(refusal), action="retry", reason="effort", retries=1, without_effort=True
+    )
 
 
 def _provider_fault(refusal: _Refusal) -> Failure | None:

@@ -28,7 +28,8 @@ from taskgraph.llm.messages import (
 
 Dialect: TypeAlias = Literal["openrouter", "openai"]
 """`openai` is the plain chat-completions API, as local servers speak it: no field of OpenRouter's
-own, string content only, no reasoning sent back."""
+own, string content only, no reasoning sent back. How hard to think is said in its own field, which
+not every model there takes; the client notices."""
 
 HASH_VERSION = 1
 """Raise it when `fingerprint` would give another hash for the same request."""
@@ -62,6 +63,8 @@ def encode(
     head = _parameters(request)
     if dialect == "openrouter":
         head |= _openrouter_only(request, ignored_providers)
+    elif request.reasoning_effort:
+        head["reasoning_effort"] = request.reasoning_effort
     messages = ",".join(
         _message_text(message, request.model, dialect) for message in request.messages
     )
@@ -122,11 +125,12 @@ def _parameters(request: ModelRequest) -> dict[str, Any]:
 
 def _openrouter_only(request: ModelRequest, ignored_providers: tuple[str, ...]) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "reasoning": {"effort": request.reasoning_effort},
         "session_id": request.session[:SESSION_CHARACTERS],
         # Small models would otherwise have their prompt cut silently, in ways that no run repeats.
         "plugins": [{"id": "context-compression", "enabled": False}],
     }
+    if request.reasoning_effort:
+        fields["reasoning"] = {"effort": request.reasoning_effort}
     if request.model.startswith(("anthropic/", "~anthropic/")):
         fields["cache_control"] = {"type": "ephemeral"}
     if ignored_providers:

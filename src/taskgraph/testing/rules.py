@@ -19,6 +19,7 @@ KNOWN_FIELDS = frozenset(
         "tool_choice",
         "parallel_tool_calls",
         "reasoning",
+        "reasoning_effort",
         "max_tokens",
         "temperature",
         "top_p",

@@ -56,6 +56,7 @@ def test_other_servers_get_only_what_everybody_knows() -> None:
         "tools",
         "tool_choice",
         "parallel_tool_calls",
+        "reasoning_effort",
     }
 
 
@@ -63,6 +64,12 @@ def test_other_servers_get_only_what_everybody_knows() -> None:
 def test_anthropic_is_asked_to_cache(model: str) -> None:
     assert sent(model=model)["cache_control"] == {"type": "ephemeral"}
     assert "cache_control" not in sent(model=model, dialect="openai")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_nothing_is_said_of_thinking_where_the_model_cannot_be_told(dialect: Dialect) -> None:
+    body = json.loads(encode(replace(request(), reasoning_effort=None), dialect))
+    assert not {"reasoning", "reasoning_effort"} & set(body)
 
 
 def test_session_is_cut_to_what_openrouter_takes() -> None:
