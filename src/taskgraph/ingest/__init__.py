@@ -12,8 +12,9 @@ reading, load    what each of these hands over, and how the workspace takes it i
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import iscoroutine
 from pathlib import Path
 from typing import Any, TypeAlias, cast
@@ -59,7 +60,7 @@ class Ingested:
     """Name and DuckDB type of each column but `_row_id`."""
     warnings: tuple[str, ...]
     """What a person should know of the data; nothing stopped for it."""
-    provenance: Provenance | None
+    provenance: Provenance | None = None
     """The files it was read from; None for data that came from Python."""
 
 
@@ -75,13 +76,18 @@ def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested
         IngestError: the source cannot be read, or lacks a required column.
     """
     source = _called(node.source)
-    files: tuple[FoundFile, ...] = ()
-    if is_path(source) or is_file_request(source):
-        request = file_request(source)
-        files = find_files(request, directory)
-        opened = _READERS[request.format](files, request)
-    else:
-        opened = _open_data(source)
+    if not (is_path(source) or is_file_request(source)):
+        return _take(cursor, node, _open_data(source))
+    request = file_request(source)
+    files = find_files(request, directory)
+    # Hashing takes as long as a tenth of reading: it goes on beside it.
+    with ThreadPoolExecutor(1) as beside:
+        facts = beside.submit(provenance, files)
+        taken = _take(cursor, node, _READERS[request.format](files, request))
+        return replace(taken, provenance=facts.result())
+
+
+def _take(cursor: Cursor, node: SourceNode, opened: _Open) -> Ingested:
     with opened as reading:
         if reading.names:
             require_columns(node.columns, reading.names)
@@ -94,7 +100,6 @@ def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested
         loaded.row_count,
         loaded.columns,
         (*reading.warnings, *empty),
-        provenance(files) if files else None,
     )
 
 

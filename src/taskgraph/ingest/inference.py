@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import duckdb
 
@@ -61,15 +62,66 @@ class _Tally:
         return rules[best] if self.fitting[best] >= self.count * _NEARLY_ALL > 0 else None
 
 
-def read_columns(
+def guess_rules(
     connection: duckdb.DuckDBPyConnection, columns: Mapping[str, str], request: FileRequest
-) -> ReadColumns:
-    """Finds out how to read every column: by the type asked for, or by what its values are.
+) -> dict[str, Rule]:
+    """Guesses from what is staged the rules of columns for which a guess is quickly checked.
 
     Args:
         connection: holds the table `staged`.
         columns: columns of that table, all VARCHAR, to the names that they are to have.
         request: which types are asked for, and how numbers and dates are written.
+    """
+    given = match_columns(request.types, tuple(columns.values()))
+    open_columns = [column for column, name in columns.items() if name not in given]
+    rules = () if request.all_text else rules_for(request)
+    tallies = _tallies(connection, open_columns, rules, _SAMPLE_ROWS) if rules else ()
+    kept = {column: tally.kept(rules) for column, tally in tallies}
+    return {column: found[0] for column, found in kept.items() if found and found[0].quick}
+
+
+def typed_rows(columns: Iterable[str], rules: Mapping[str, Rule], source: str, kept: str) -> str:
+    """Returns a query that gives some columns of text their types, and checks every value.
+
+    Args:
+        columns: the columns of `source`, all VARCHAR.
+        rules: those to be typed, with rules that have a `quick` predicate.
+        source: what stands in its FROM.
+        kept: name of the column that says whether the values of a row keep their rules.
+    """
+    # In two steps: DuckDB computes a value that stands in a condition as well twice otherwise.
+    values = [f"{rule.value.format(c=one)} AS {_value(one)}" for one, rule in rules.items()]
+    checks = [_keeps(one, rule) for one, rule in rules.items()]
+    chosen = [f"{_value(one)} AS {one}" if one in rules else one for one in columns]
+    return (
+        f"SELECT {', '.join(chosen)}, {' AND '.join(checks) or 'true'} AS {kept} "
+        f"FROM (SELECT {', '.join(['*', *values])} FROM {source})"
+    )
+
+
+def _value(column: str) -> str:
+    return f"{column}_value"
+
+
+def _keeps(column: str, rule: Rule) -> str:
+    quick = (rule.quick or "false").format(c=column, v=_value(column))
+    slow = f"coalesce({rule.fits.format(c=column)}, false)"
+    return f"CASE WHEN {column} IS NULL OR {quick} THEN true ELSE {slow} END"
+
+
+def read_columns(
+    connection: duckdb.DuckDBPyConnection,
+    columns: Mapping[str, str],
+    request: FileRequest,
+    typed: Mapping[str, Rule] = MappingProxyType({}),
+) -> ReadColumns:
+    """Finds out how to read every column: by the type asked for, or by what its values are.
+
+    Args:
+        connection: holds the table `staged`.
+        columns: columns of that table to the names that they are to have.
+        request: which types are asked for, and how numbers and dates are written.
+        typed: those columns that have been given the type of a rule; all others are VARCHAR.
 
     Raises:
         IngestError: a value is not of the type asked for; names its row.
@@ -79,7 +131,8 @@ def read_columns(
     rules = {column: typed_rule(type_, request) for column, type_ in given.items()}
     for column, type_ in given.items():
         _require_type(connection, column, columns[column], type_, rules[column])
-    rest = [] if request.all_text else [column for column in columns if column not in given]
+    known = given.keys() | typed.keys()
+    rest = [] if request.all_text else [column for column in columns if column not in known]
     inferred = _infer(connection, rest, rules_for(request))
     rules |= inferred.rules
     return ReadColumns(

@@ -18,11 +18,12 @@ Order: TypeAlias = Literal["day first", "month first"]
 
 # A DOUBLE keeps any 15 digits; more could come back as others.
 _DIGITS = r"[+-]?\d+"
-_WHOLE = r"(0|[1-9]\d{0,14})"
+_DOUBLE_DIGITS = 15
+_WHOLE = r"0|[1-9]\d{0,14}"
+_ANY_WHOLE = r"0|[1-9]\d*"
 _SLASHED = r"\d{1,2}/\d{1,2}/\d{4}"
 _DASHED = r"\d{1,2}-\d{1,2}-\d{4}"
 _DATES: tuple[tuple[str, str, Order | None], ...] = (
-    ("%Y-%m-%d", r"\d{4}-\d{2}-\d{2}", None),
     ("%Y/%m/%d", r"\d{4}/\d{1,2}/\d{1,2}", None),
     ("%d.%m.%Y", r"\d{1,2}\.\d{1,2}\.\d{4}", None),
     ("%d/%m/%Y", _SLASHED, "day first"),
@@ -31,11 +32,15 @@ _DATES: tuple[tuple[str, str, Order | None], ...] = (
     ("%m-%d-%Y", _DASHED, "month first"),
 )
 _CLOCKS = ((" %H:%M:%S", r" \d{1,2}:\d{2}:\d{2}"), (" %H:%M", r" \d{1,2}:\d{2}"))
+_ISO_DATE = r"\d{4}-\d{2}-\d{2}"
 # DuckDB keeps microseconds; a seventh digit may only be a zero.
 _ISO_TIMESTAMP = r"\d{4}-\d{2}-\d{2}[ T]\d{2}:\d{2}(:\d{2}(\.\d{1,6}0*)?)?"
 _ZONE = r"(Z|[+-]\d{2}(:?\d{2})?)"
 _TIME = r"\d{2}:\d{2}:\d{2}(\.\d{1,6}0*)?"
 _TIME_DIRECTIVES = frozenset("HIMSfpgnz")
+
+
+_WRITTEN_BACK = "CAST({v} AS VARCHAR) = {c}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +52,10 @@ class Rule:
     fits: str
     """Predicate: the value is written in this way."""
     value: str
-    """The value, for a text that fits."""
+    """The value of a text that fits; of another NULL, or whatever."""
+    quick: str | None = None
+    """A cheaper predicate that implies `fits`, for rules that most columns keep; `{v}` stands for
+    the value."""
     order: Order | None = None
     """For dates that other countries read differently."""
     note: str | None = None
@@ -56,7 +64,7 @@ class Rule:
 
 def rules_for(request: FileRequest) -> tuple[Rule, ...]:
     """Returns the rules to try, the narrowest first."""
-    return (*_booleans(), *_numbers(request), *_moments(request), *_times())
+    return (*_booleans(), *_numbers(request), *_moments(request))
 
 
 def typed_rule(type_: str, request: FileRequest) -> Rule:
@@ -66,12 +74,13 @@ def typed_rule(type_: str, request: FileRequest) -> Rule:
         # DuckDB's own cast would round '3.7' to 4.
         number = _number("{c}", request)
         fits = f"{_matches(number, _DIGITS)} AND TRY_CAST({number} AS {type_}) IS NOT NULL"
-        return Rule(type_, fits, f"CAST({number} AS {type_})")
+        return Rule(type_, fits, f"TRY_CAST({number} AS {type_})")
     text = _number("{c}", request) if base in _FRACTION_TYPES else "{c}"
     if request.date_format and base in _MOMENT_TYPES:
         parsed = f"try_strptime(trim({{c}}), {quote_text(request.date_format)})"
         return Rule(type_, f"{parsed} IS NOT NULL", f"CAST({parsed} AS {type_})")
-    return Rule(type_, f"TRY_CAST({text} AS {type_}) IS NOT NULL", f"CAST({text} AS {type_})")
+    value = f"TRY_CAST({text} AS {type_})"
+    return Rule(type_, f"{value} IS NOT NULL", value)
 
 
 _WHOLE_TYPES = frozenset(
@@ -94,7 +103,8 @@ def _booleans() -> Iterator[Rule]:
     yield Rule(
         "booleans",
         "lower(trim({c})) IN ('true', 'false')",
-        "CAST(trim({c}) AS BOOLEAN)",
+        "TRY_CAST(trim({c}) AS BOOLEAN)",
+        quick=_WRITTEN_BACK,
     )
 
 
@@ -104,17 +114,23 @@ def _numbers(request: FileRequest) -> Iterator[Rule]:
     grouped = rf"|[1-9]\d{{0,2}}({comma}\d{{3}})+" if comma else ""
     whole = rf"-?(0|[1-9]\d{{0,18}}{grouped})"
     number = _number("{c}", request)
-    yield Rule(
-        "whole numbers",
-        f"{_matches('{c}', whole)} AND TRY_CAST({number} AS BIGINT) IS NOT NULL",
-        f"CAST({number} AS BIGINT)",
+    value = f"TRY_CAST({number} AS BIGINT)"
+    quick = r"regexp_full_match({c}, '0|-?[1-9]\d{{0,17}}')"
+    yield Rule("whole numbers", f"{_matches('{c}', whole)} AND {value} IS NOT NULL", value, quick)
+    value = f"TRY_CAST({number} AS DOUBLE)"
+    safe = _double_shape(_WHOLE + grouped, point)
+    # Longer numbers may come back as others, unless they are written just as a DOUBLE is.
+    long = _double_shape(_ANY_WHOLE, point)
+    shaped = (
+        f"CASE WHEN {_matches('{c}', safe)} THEN true WHEN {_matches('{c}', long)} "
+        f"THEN CAST({value} AS VARCHAR) = {number} ELSE false END"
     )
-    # An exponent needs a sign or a point: `12E4` is a code.
-    shape = rf"-?({_WHOLE}{grouped})?({point}\d*)?([eE][+-]\d{{1,3}})?|-?\d{point}\d+[eE]\d{{1,3}}"
-    fits = f"{_matches('{c}', shape)} AND isfinite(TRY_CAST({number} AS DOUBLE))"
-    value = f"CAST({number} AS DOUBLE)"
+    fits = f"{shaped} AND isfinite({value})"
     significant = f"length(ltrim(rtrim({number}, '0'), '-0.'))"
-    yield Rule("numbers", f"{fits} AND ({significant} <= 18 OR {{c}} ILIKE '%e%')", value)
+    exact = f"{fits} AND ({significant} <= 18 OR {{c}} ILIKE '%e%')"
+    short = rf"-?(0|[1-9]\d*)({point}\d+)?"
+    quick = f"strlen({{c}}) <= {_DOUBLE_DIGITS} AND {_matches('{c}', short)}"
+    yield Rule("numbers", exact, value, quick)
     yield Rule(
         "numbers",
         fits,
@@ -124,26 +140,34 @@ def _numbers(request: FileRequest) -> Iterator[Rule]:
     )
 
 
+def _double_shape(whole: str, point: str) -> str:
+    """The pattern of a number with a point; an exponent needs a sign or a point: `12E4` is a code."""
+    return rf"-?({whole})?({point}\d*)?([eE][+-]\d{{1,3}})?|-?\d{point}\d+[eE]\d{{1,3}}"
+
+
 def _moments(request: FileRequest) -> Iterator[Rule]:
     if request.date_format:
         yield _given_format(request.date_format)
-    dates = _DATES[:1] if request.date_format else _DATES
+    dates = () if request.date_format else _DATES
+    yield _iso("dates", "DATE", _ISO_DATE)
     for format_, shape, order in dates:
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_)})"
-        yield Rule(
-            "dates",
-            f"{_matches('{c}', shape)} AND {parsed} IS NOT NULL",
-            f"CAST({parsed} AS DATE)",
-            order,
-        )
-    for suffix, type_ in (("", "TIMESTAMP"), (_ZONE, "TIMESTAMPTZ")):
-        cast = f"TRY_CAST(trim({{c}}) AS {type_})"
-        fits = f"{_matches('{c}', _ISO_TIMESTAMP + suffix)} AND {cast} IS NOT NULL"
-        yield Rule("timestamps", fits, cast)
-    for (format_, shape, order), (clock, clock_shape) in product(dates[1:], _CLOCKS):
+        fits = f"{_matches('{c}', shape)} AND {parsed} IS NOT NULL"
+        yield Rule("dates", fits, f"CAST({parsed} AS DATE)", order=order)
+    yield _iso("timestamps", "TIMESTAMP", _ISO_TIMESTAMP)
+    yield _iso("timestamps", "TIMESTAMPTZ", _ISO_TIMESTAMP + _ZONE)
+    for (format_, shape, order), (clock, clock_shape) in product(dates, _CLOCKS):
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_ + clock)})"
         fits = f"{_matches('{c}', shape + clock_shape)} AND {parsed} IS NOT NULL"
-        yield Rule("timestamps", fits, parsed, order)
+        yield Rule("timestamps", fits, parsed, order=order)
+    yield _iso("times", "TIME", _TIME)
+
+
+def _iso(kind: str, type_: str, shape: str) -> Rule:
+    """A rule for what DuckDB's own cast reads."""
+    value = f"TRY_CAST({{c}} AS {type_})"
+    fits = f"{_matches('{c}', shape)} AND {value} IS NOT NULL"
+    return Rule(kind, fits, value, None if type_ == "TIMESTAMPTZ" else _WRITTEN_BACK)
 
 
 def _given_format(format_: str) -> Rule:
@@ -153,14 +177,9 @@ def _given_format(format_: str) -> Rule:
     return Rule("timestamps" if has_time else "dates", f"{parsed} IS NOT NULL", value)
 
 
-def _times() -> Iterator[Rule]:
-    cast = "TRY_CAST(trim({c}) AS TIME)"
-    yield Rule("times", f"{_matches('{c}', _TIME)} AND {cast} IS NOT NULL", cast)
-
-
 def _number(column: str, request: FileRequest) -> str:
-    """The text of a number as DuckDB writes it."""
-    text = f"trim({column})"
+    """The text of a number as DuckDB writes it; its casts do not mind spaces around it."""
+    text = column
     if request.thousands:
         text = f"replace({text}, {quote_text(request.thousands)}, '')"
     if request.decimal != ".":

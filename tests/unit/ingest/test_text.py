@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -42,6 +43,7 @@ LAYOUTS: dict[str, Case] = {
     ),
     "one text for null": ("a\n1\nNA\n", {"null_text": "NA"}, ["a"], [(1,), (None,)]),
     "header further down": ("Report\nof 2024\na,b\n1,2\n", {"header": 3}, ["a", "b"], [(1, 2)]),
+    "header far down": ("x\n" * 300 + "a,b\n1,2\n", {"header": 301}, ["a", "b"], [(1, 2)]),
     "skipped rows": ("Report\n\na,b\n1,2\n", {"skip_rows": 1}, ["a", "b"], [(1, 2)]),
     "no header": ("1,x\n2,y\n", {"header": None}, ["column_1", "column_2"], [(1, "x"), (2, "y")]),
     "no header below skipped rows": (
@@ -265,6 +267,29 @@ def test_an_empty_file_among_others_is_a_warning(desk: Desk, write: Write) -> No
     folder = write("2.csv", "a\n1\n").parent
     taken = desk.take("*.csv", folder)
     assert (taken.rows, taken.warnings) == ([(1,)], ("1.csv is empty",))
+
+
+LARGE: dict[str, tuple[str, str, list[object]]] = {
+    "kept": ("7", "BIGINT", [7]),
+    "written in another way": (" 7", "BIGINT", [7]),
+    "missing": ("", "BIGINT", [None]),
+    "broken": ("007", "VARCHAR", ["007"]),
+}
+
+
+@pytest.mark.parametrize(("last", "type_", "values"), LARGE.values(), ids=list(LARGE))
+def test_a_large_file_is_read_with_types_that_hold_to_its_end(
+    desk: Desk, write: Write, last: str, type_: str, values: list[object]
+) -> None:
+    row = "x" * 60 + ",1.50,2024-01-31,2024-01-31 10:00:00,true,n/a,"
+    lines = f"{row}1\n" * 10_000 + f"{row}{last}\n"
+    content = "text,double,day,moment,flag,other,n\n" + lines
+    taken = desk.take({"path": write("a.csv", content), "null_text": "n/a"})
+    assert taken.types == ["VARCHAR", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", type_]
+    assert taken.column("n")[-1:] == values
+    assert {row[:-1] for row in taken.rows} == {
+        ("x" * 60, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None)  # noqa: DTZ001
+    }
 
 
 def test_a_very_wide_file_is_read(desk: Desk, write: Write) -> None:

@@ -57,6 +57,11 @@ TYPES: dict[str, Case] = {
     "exponents": (["1e-05", "1.5E+10", "2.5e3"], "DOUBLE", [1e-05, 1.5e10, 2500.0]),
     "codes that look like exponents": (["12E4", "13E5"], "VARCHAR", ["12E4", "13E5"]),
     "as Python writes doubles": (["0.30000000000000004", "1e-300"], "DOUBLE", [0.1 + 0.2, 1e-300]),
+    "long, and written as a double is": (
+        ["1000000000000000.0", "-1.2345678901234568e+17"],
+        "DOUBLE",
+        [1e15, -1.2345678901234568e17],
+    ),
     "too large for a double": (["1e+400", "1.5"], "VARCHAR", ["1e+400", "1.5"]),
     "cents that a double would lose": (
         ["1234567890123456.78", "1.5"],
