@@ -187,7 +187,13 @@ class Database:
 
     @classmethod
     def reopen(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> Database:
-        """Opens an existing workspace file for writing, with the same lock; raises as `create`."""
+        """Opens an existing workspace file for writing, with the same lock.
+
+        Raises:
+            WorkspaceError: there is no such file; all else as in `create`.
+        """
+        if not path.is_file():
+            raise WorkspaceError(f"there is no file {str(path)!r}")
         return cls._open(path, limits)
 
     @classmethod
@@ -200,6 +206,8 @@ class Database:
         try:
             raw = duckdb.connect(path, config=dict(_CONFIG))
         except duckdb.Error as error:
+            if process := _conflicting_process(error):
+                raise OutputError(f"{path.name!r} is in use by process {process}") from error
             raise OutputError(f"cannot open {path.name!r}: {_first_line(error)}") from error
         try:
             lock(raw, path, limits)
@@ -285,11 +293,22 @@ def read_only(path: Path) -> Generator[Connection]:
     try:
         raw = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
+        if process := _conflicting_process(error):
+            raise WorkspaceError(f"{str(path)!r} is being written by process {process}") from error
         raise WorkspaceError(f"cannot read {str(path)!r}: {_first_line(error)}") from error
     try:
         yield raw
     finally:
         raw.close()
+
+
+def writer_of(path: Path) -> int | None:
+    """Returns the id of another process that has the file open for writing, None if none has."""
+    try:
+        duckdb.connect(path, read_only=True).close()
+    except duckdb.Error as error:
+        return _conflicting_process(error)
+    return None
 
 
 @contextmanager
@@ -357,6 +376,11 @@ def _translated() -> Generator[None]:
         raise QueryFailed(
             f"a value of the result is beyond what can be shown ({error}): cast it to VARCHAR"
         ) from error
+
+
+def _conflicting_process(error: duckdb.Error) -> int | None:
+    found = re.search(r"Conflicting lock is held in .*\(PID (\d+)\)", str(error))
+    return int(found[1]) if found else None
 
 
 def _first_line(error: Exception) -> str:
