@@ -9,6 +9,7 @@ Facts about DuckDB 2.0's parser were tried; the tests of this module try them ag
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
