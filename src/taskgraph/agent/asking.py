@@ -86,19 +86,22 @@ class Asker:
         return min(tokens, part_of_window, self.task.max_completion_tokens)
 
     async def _complete(self, tool_choice: _ToolChoice) -> tuple[ModelRequest, ModelResponse]:
+        is_smallest = False
         while True:
             request = self._request(self._view, tool_choice)
             try:
                 return request, await self.model.complete(request)
-            except ContextOverflow:
+            except ContextOverflow as error:
+                if is_smallest:
+                    raise _exhausted(error) from error
                 smaller = next_smaller(
                     self.conversation.messages,
                     self._view,
                     lambda view: estimate_tokens(self._request(view, tool_choice)),
                 )
-                if smaller is None:
-                    raise
-                self._view = smaller
+                # Asked once more as it is, it goes to the node's next model, if it has one.
+                is_smallest = smaller is None
+                self._view = smaller or self._view
 
     def _make_room(self, tool_choice: _ToolChoice) -> None:
         if self.task.context_length is None:
@@ -132,3 +135,10 @@ class Asker:
             reasoning_effort=task.reasoning_effort,
             node=task.node,
         )
+
+
+def _exhausted(error: ContextOverflow) -> ContextOverflow:
+    return ContextOverflow(
+        f"context_exhausted: nothing more of the conversation can be left out, and still: {error}",
+        hint="Choose a model with a larger window, or ask for less in one node.",
+    )

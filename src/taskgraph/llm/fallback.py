@@ -14,7 +14,9 @@ class FallbackModel:
     """Asks a node's own model, and the next one from the moment that one fails for good.
 
     An agent stays with the model that took over: going back and forth would lose every cached
-    prefix. Reasoning is not carried over, see `AssistantMessage.said_by`.
+    prefix. Reasoning is not carried over, see `AssistantMessage.said_by`. A question that is too
+    long goes back to the agent, who cuts it; the same one again could not be cut any more, and
+    the next model may have a larger window.
     """
 
     def __init__(self, model: Model, fallbacks: Sequence[str]) -> None:
@@ -22,13 +24,14 @@ class FallbackModel:
         self._model = model
         self._fallbacks = tuple(fallbacks)
         self._failed: dict[str, int] = {}
+        self._too_long: dict[str, ModelRequest] = {}
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
         """Answers with the first model that can.
 
         Raises:
             ModelError: the last model failed, too.
-            ContextOverflow: at once, from any of them: the agent has to compact.
+            ContextOverflow: the agent has to cut the question and ask again.
             RunError: no conversation can go on.
             LimitReached: a budget does not allow the call.
         """
@@ -37,14 +40,19 @@ class FallbackModel:
             asked = replace(request, model=self._current(request))
             try:
                 response = await self._model.complete(asked)
-            except ContextOverflow:
-                raise
             except (ModelError, ModelUnavailable) as error:
+                if isinstance(error, ContextOverflow) and self._can_be_cut(asked):
+                    raise
                 self._move_on(request, error)
                 taking_over = self._current(request)
                 warnings += (f"{asked.model!r} failed, {taking_over!r} takes over: {error}",)
             else:
                 return replace(response, warnings=(*warnings, *response.warnings))
+
+    def _can_be_cut(self, asked: ModelRequest) -> bool:
+        is_new = self._too_long.get(asked.session) != asked
+        self._too_long[asked.session] = asked
+        return is_new
 
     def _current(self, request: ModelRequest) -> str:
         return (request.model, *self._fallbacks)[self._failed.get(request.session, 0)]

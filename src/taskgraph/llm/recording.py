@@ -15,6 +15,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -160,7 +161,7 @@ class RecordedModel:
             ContextOverflow: the recorded server found this question too long.
         """
         hashes = fingerprint(request)
-        if (request.asker, hashes.messages) in self._recording.too_long:
+        if self._recording.was_too_long(request.asker, hashes.messages):
             raise ContextOverflow(f"the model recorded in {self._path.name} found this too long")
         recorded = self._recording.answers.get((request.asker, request.step))
         if recorded is None:
@@ -232,8 +233,8 @@ class _Recording:
         default_factory=dict[tuple[str, int], RecordedAnswer]
     )
     """By node and step."""
-    too_long: set[tuple[str, _Hashes]] = field(default_factory=set[tuple[str, _Hashes]])
-    """Nodes and the messages that the server refused as too long."""
+    too_long: Counter[tuple[str, _Hashes]] = field(default_factory=Counter[tuple[str, _Hashes]])
+    """How often servers refused a node's messages as too long; another model may have taken them."""
     _sent: dict[str, _Hashes] = field(default_factory=dict[str, _Hashes])
 
     def begin(self, line: dict[str, Any]) -> None:
@@ -248,9 +249,14 @@ class _Recording:
         sent = (*self._sent.get(node, ())[:kept], *line["messages"]["new"])
         self._sent[node] = sent
         if line.get("too_long"):
-            self.too_long.add((node, sent))
+            self.too_long[node, sent] += 1
         else:
             self.answers[node, int(line["step"])] = _recorded_answer(line, sent)
+
+    def was_too_long(self, node: str, messages: _Hashes) -> bool:
+        """Says whether the next answer to this question was that it is too long."""
+        self.too_long[node, messages] -= 1
+        return self.too_long[node, messages] >= 0
 
 
 def _read(path: Path) -> _Recording:

@@ -90,13 +90,12 @@ def page(state: ServerState, path: str, authorization: str | None) -> Reply:
     return error(404, f"no page {path}")
 
 
-def refusal(state: ServerState, seen: Seen, *, local: bool) -> Reply | None:
+def refusal(state: ServerState, seen: Seen) -> Reply | None:
     """Returns the error with which the account's state answers a request; None if it is served."""
     return (
         _unknown_key(state, seen.headers.get("authorization"))
         or _rate_limited(state)
         or _no_credit(state, seen)
-        or _too_long(state, seen, local=local)
     )
 
 
@@ -132,7 +131,8 @@ def _no_credit(state: ServerState, seen: Seen) -> Reply | None:
     )
 
 
-def _too_long(state: ServerState, seen: Seen, *, local: bool) -> Reply | None:
+def too_long(state: ServerState, seen: Seen, *, local: bool) -> Reply | None:
+    """Returns the error for a request that does not fit its model's window; None if it does."""
     limit = state.context_limits.get(seen.model)
     prompt = tokens(seen.raw)
     answer = int(seen.body.get("max_tokens", 0))

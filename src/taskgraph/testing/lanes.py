@@ -45,6 +45,6 @@ class Lane:
         return self
 
     def compacts(self) -> Self:
-        """Allows the next request to change earlier messages."""
+        """Allows one later request to change earlier messages."""
         self.history.compacts = True
         return self

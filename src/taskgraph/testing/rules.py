@@ -53,7 +53,7 @@ class History:
     reasoning: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Model and `reasoning_details` sent, as JSON text."""
     compacts: bool = False
-    """The next request may change the messages before its end."""
+    """One request may change the messages before its end."""
 
 
 def violations(seen: Seen, history: History, dialect: str) -> list[str]:
@@ -68,10 +68,13 @@ def violations(seen: Seen, history: History, dialect: str) -> list[str]:
 
 def remember(seen: Seen, history: History) -> None:
     """Notes a request that was answered."""
+    if seen.messages[: len(history.messages)] != history.messages:
+        history.compacts = False
+        raw = seen.raw.decode(errors="replace")
+        history.reasoning = [one for one in history.reasoning if _returned(one[1], raw)]
     history.messages = seen.messages
     history.tools = _dump(seen.body.get("tools"))
     history.system = _system(seen.messages)
-    history.compacts = False
 
 
 def _field_faults(seen: Seen, dialect: str) -> Iterator[str]:
@@ -147,11 +150,15 @@ def _reasoning_faults(seen: Seen, history: History) -> Iterator[str]:
     """Reasoning comes back byte for byte, wherever its message still stands."""
     raw = seen.raw.decode(errors="replace")
     own = [text for model, text in history.reasoning if model == seen.model]
-    lost = [text for text in own if f'"reasoning_details":{text}' not in raw]
+    lost = [text for text in own if not _returned(text, raw)]
     if lost and not history.compacts:
         yield f"reasoning_details did not come back as sent: {lost[0][:80]}"
     if sum("reasoning_details" in message for message in seen.messages) > len(own):
         yield "reasoning_details that this model never sent"
+
+
+def _returned(reasoning: str, raw: str) -> bool:
+    return f'"reasoning_details":{reasoning}' in raw
 
 
 def _call_ids(message: Json) -> Iterator[str]:

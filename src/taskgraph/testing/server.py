@@ -240,14 +240,21 @@ class FakeOpenRouter:
             return self._dressed(error(400, faults[0])), PERFECT
         step = self._chaos.step(lane.key, seen.number) if self._chaos else None
         if step is None:
-            local = self.dialect == "llamacpp"
-            if refused := account.refusal(self.state, seen, local=local):
+            if refused := self._refusal(lane, seen):
                 return self._dressed(refused), PERFECT
             step = self._next_step(lane, seen)
         if step.gate:
             await self._gates[step.gate].wait()
         content = step.content(seen) if callable(step.content) else step.content
         return self._rendered(content, step, lane, seen), step.wire
+
+    def _refusal(self, lane: Lane, seen: Seen) -> Reply | None:
+        if refused := account.refusal(self.state, seen):
+            return refused
+        too_long = account.too_long(self.state, seen, local=self.dialect == "llamacpp")
+        # What was refused as too long has to be cut, and no cache knows it yet.
+        lane.history.compacts |= too_long is not None
+        return too_long
 
     def _see(self, request: http1.Request) -> tuple[Lane, Seen]:
         body = as_object(parsed_json(request.body.decode(errors="replace")))

@@ -63,15 +63,18 @@ async def test_an_answer_never_takes_more_than_its_part_of_a_small_window() -> N
 
 
 async def test_an_overflow_cuts_more_each_time_and_then_ends() -> None:
-    bench = _bench_with_long_results(rounds=6, last=lambda request: ContextOverflow("too long"))
+    bench = _bench_with_long_results(
+        rounds=6, last=lambda request: ContextOverflow("too long"), answers=5
+    )
 
-    with pytest.raises(ContextOverflow):
+    with pytest.raises(ContextOverflow, match="context_exhausted.*too long"):
         await bench.run()
 
     refused = bench.scripted.requests[6:]
     sizes = [sum(len(str(one)) for one in request.messages) for request in refused]
     assert sizes == sorted(sizes, reverse=True)
-    assert len(refused) == 4
+    assert len(refused) == 5
+    assert refused[3] == refused[4]  # for the node's next model
     assert {request.step for request in refused} == {7}
     assert len(bench.results) == 6
 

@@ -180,6 +180,21 @@ async def test_question_that_was_too_long_is_so_again(tmp_path: Path) -> None:
     assert (await played.complete(short)).message.content == "fits"
 
 
+async def test_question_that_a_second_model_took_is_taken_again(tmp_path: Path) -> None:
+    path = tmp_path / "recording.jsonl"
+    long = ContextOverflow("9 tokens too many")
+    model = Recorder(ScriptedModel([long, long, "fits the other"]), path, 2)
+    for _ in range(2):
+        with pytest.raises(ContextOverflow):
+            await model.complete(request())
+    await model.complete(request(model="x/large"))
+    played = RecordedModel(path)
+    for _ in range(2):
+        with pytest.raises(ContextOverflow):
+            await played.complete(request())
+    assert (await played.complete(request())).message.content == "fits the other"
+
+
 async def test_recording_knows_the_windows_that_conversations_were_cut_to(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     small, large = ModelFacts("s/s", 8192, 4096), ModelFacts("l/l", 400_000, supports_tools=True)
@@ -258,6 +273,19 @@ async def test_last_model_that_fails_ends_it() -> None:
     with pytest.raises(ModelRejected, match="three"):
         await model.complete(request())
     assert len(client.requests) == 3
+
+
+async def test_question_that_cannot_be_cut_any_more_goes_to_the_next_model() -> None:
+    long = ContextOverflow("long")
+    client = ScriptedModel([long, long, long, "fits"])
+    model = FallbackModel(client, ["x/large"])
+    for words in ("first", "shorter"):
+        with pytest.raises(ContextOverflow):
+            await model.complete(request("a", UserMessage(words)))
+    answer = await model.complete(request("a", UserMessage("shorter")))
+    assert answer.message.content == "fits"
+    assert [asked.model for asked in client.requests] == [MODEL, MODEL, MODEL, "x/large"]
+    assert "'x/large' takes over: long" in answer.warnings[0]
 
 
 @pytest.mark.parametrize(
