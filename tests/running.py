@@ -11,7 +11,7 @@ import duckdb
 from taskgraph.events import Event, NodeEnded, Outcome, RunEnded
 from taskgraph.llm.model import Model
 from taskgraph.llm.service import served_by
-from taskgraph.runner import run
+from taskgraph.runner import resume, run
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Spec
 
@@ -75,6 +75,27 @@ async def run_spec(
         open_service=served_by(model, settings),
         emit=events.append,
         replace=replace,
+        export_folder=folder,
+    )
+    return Ran(path, ended, events)
+
+
+async def resume_spec(
+    spec: Spec,
+    folder: Path,
+    *,
+    model: Model | None = None,
+    settings: RunSettings = DEFAULTS,
+) -> Ran:
+    """Goes on with the unfinished run of `folder/out.db`."""
+    events: list[Event] = []
+    path = folder / "out.db"
+    ended = await resume(
+        spec,
+        path,
+        settings,
+        open_service=served_by(model, settings),
+        emit=events.append,
         export_folder=folder,
     )
     return Ran(path, ended, events)

@@ -20,9 +20,11 @@ from taskgraph.guard import Guard
 from taskgraph.llm.accounts import Allowance
 from taskgraph.llm.budget import BudgetedModel
 from taskgraph.llm.fallback import FallbackModel
+from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.llm.model import Model
 from taskgraph.llm.service import ModelService
 from taskgraph.namespace import Scope
+from taskgraph.resume import Standing
 from taskgraph.spec import PromptNode
 from taskgraph.validate import OUTPUTS, Checker, missing_outputs
 from taskgraph.workshop import Workshop
@@ -40,6 +42,8 @@ async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
     """
     if shop.service is None:
         raise InternalError("a prompt node runs, and nothing answers it")
+    # What is asked of a model costs money, and must not have to be asked again.
+    await shop.settled()
     desk = _Desk(shop, node, cursor, Scope(shop.names, node.name), _room(shop, shop.service, node))
     result = await run_agent(
         _model(shop, shop.service, node),
@@ -93,7 +97,7 @@ class _Desk:
         """Makes the agent's tool."""
         settings = self.shop.settings
         guard = Guard(self.cursor, self.scope, "agent")
-        return SqlTool(
+        tool = SqlTool(
             node=self.node.name,
             session=Session(self.cursor, guard, settings.query_timeout_s),
             emit=self.shop.emit,
@@ -101,11 +105,13 @@ class _Desk:
             readable=[name for outcome in self._upstream() for name, _ in outcome.tables],
             max_characters=self.room.result_characters,
         )
+        for definition in self._standing.definitions if self._standing else ():
+            tool.note(definition)
+        return tool
 
     async def task(self) -> AgentTask:
         """Puts together what the agent is told and what it may use."""
         settings, node = self.shop.settings, self.node
-        brief = await self.shop.in_thread(self.cursor, self._brief)
         limits = AgentLimits(
             max_iterations=node.max_iterations or settings.max_iterations,
             max_tokens=node.max_tokens or settings.max_node_tokens,
@@ -116,12 +122,14 @@ class _Desk:
             model=node.model or settings.model,
             session=f"{self.shop.run_id}/{node.name}",
             system=system_prompt(settings.query_timeout_s, self.room.result_characters),
-            brief=brief_text(brief, self.room.inputs_characters),
+            brief=await self._brief_text(),
             tools=(RUN_SQL,),
             limits=limits,
             reasoning_effort=node.reasoning_effort or settings.reasoning_effort,
             context_length=self.room.context_length,
             max_completion_tokens=self.room.answer_tokens,
+            history=self._standing.conversation.messages if self._standing else (),
+            spent=self._standing.conversation.usage if self._standing else NOTHING_USED,
         )
 
     async def accept(self) -> tuple[CheckResult, ...]:
@@ -144,6 +152,16 @@ class _Desk:
             return missing
         guard = Guard(self.cursor, self.scope, "check")
         return Checker(self.cursor, guard, self.node, emit).preview()
+
+    @property
+    def _standing(self) -> Standing | None:
+        return self.shop.standing.get(self.node.name)
+
+    async def _brief_text(self) -> str:
+        if self._standing:
+            return ""  # it was given when the conversation began
+        brief = await self.shop.in_thread(self.cursor, self._brief)
+        return brief_text(brief, self.room.inputs_characters)
 
     def _brief(self, emit: Emit) -> AgentBrief:
         del emit

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
@@ -30,6 +31,7 @@ from taskgraph.errors import (
     OutOfMemory,
     OutputError,
     QueryFailed,
+    QueryStuck,
     QueryTimeout,
     RunError,
     UserError,
@@ -53,8 +55,23 @@ class Cursor:
     """One connection to the workspace, used by one node, by one thread at a time."""
 
     def __init__(self, raw: Connection, database: Database) -> None:
-        self.raw = raw
+        self._newest = raw
         self._database = database
+        self._of_thread: dict[int, Connection] = {}
+        self._given_up: list[Connection] = []
+
+    @property
+    def raw(self) -> Connection:
+        """DuckDB's own connection; work in a thread keeps the one that it began with.
+
+        Raises:
+            QueryStuck: the work was given up. It must not do its next step, such as a commit,
+                when the one that was stuck ends after all.
+        """
+        connection = self._of_thread.get(threading.get_ident(), self._newest)
+        if any(connection is one for one in self._given_up):
+            raise QueryStuck("the work of this thread was given up")
+        return connection
 
     @property
     def catalog_name(self) -> str:
@@ -143,15 +160,32 @@ class Cursor:
 
         Raises:
             QueryTimeout: time was up and the work ended when interrupted.
-            QueryStuck: it did not end; the cursor must not be used again.
+            QueryStuck: it did not end. It keeps its connection, and the cursor gets a new one.
         """
-        return await self._database.workers.run(work, self.raw.interrupt, timeout_s)
+        connection = self._newest
+
+        def with_its_own_connection() -> T:
+            thread = threading.get_ident()
+            self._of_thread[thread] = connection
+            try:
+                return work()
+            finally:
+                del self._of_thread[thread]
+
+        try:
+            return await self._database.workers.run(
+                with_its_own_connection, connection.interrupt, timeout_s
+            )
+        except QueryStuck:
+            self._given_up.append(connection)
+            self._newest = self._database.connect()
+            raise
 
     def close(self) -> None:
         """Closes the connection; what it did not commit is lost."""
         # A statement that is stuck keeps its connection, until `Database.close` deals with both.
         with suppress(duckdb.ResourceInUseException):
-            self.raw.close()
+            self._newest.close()
 
 
 class Database:
@@ -220,7 +254,11 @@ class Database:
 
     def cursor(self) -> Cursor:
         """Returns a new connection to the file; cheap (3 microseconds)."""
-        return Cursor(self._raw.cursor(), self)
+        return Cursor(self.connect(), self)
+
+    def connect(self) -> Connection:
+        """Returns DuckDB's own connection to the file."""
+        return self._raw.cursor()
 
     @property
     def stuck(self) -> bool:

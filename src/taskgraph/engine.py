@@ -64,7 +64,7 @@ class Limits:
     """Worker threads, at least 2: with one, a query waits for Python's lock. None for all cores."""
     temp_directory_size: str | None = None
     """Disk that spilling may take, such as `10GB`; None for half of what is free."""
-    stuck_after_s: float = 10.0
+    stuck_after_s: float = 30.0
     """Seconds an interrupted statement gets to end before its connection is given up."""
     process_memory: int | None = None
     """Bytes that the process may take beside what it has when the file is opened, whatever DuckDB

@@ -86,6 +86,8 @@ class RunStarted:
     output: str
     nodes: tuple[tuple[str, Kind], ...]
     at: datetime = field(default_factory=utc_now)
+    kept: tuple[str, ...] = ()
+    """Nodes that have passed in an earlier part of the run, and do not run again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,27 +1,34 @@
-"""What `_workspace_meta` says of a run: at its start, at its end, and after the exports."""
+"""What `_workspace_meta` says of a run: at each start, at each end, and after the exports."""
 
 from __future__ import annotations
 
 import json
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import version
 
 from taskgraph.catalog import columns
 from taskgraph.database import Cursor
 from taskgraph.events import ExportEnded, Outcome, RunStatus, utc_now
-from taskgraph.provenance import fingerprint, node_prompts, platform_text, spec_json
+from taskgraph.parts import Identity
+from taskgraph.provenance import (
+    definitions,
+    fingerprint,
+    node_prompts,
+    platform_text,
+    spec_json,
+)
 from taskgraph.schema import META_VERSION
-from taskgraph.settings import RunSettings
 from taskgraph.spec import Spec
 
 
-def opening_meta(spec: Spec, settings: RunSettings, run_id: str) -> Mapping[str, str]:
-    """Returns what is known before the first node runs."""
+def opening_meta(spec: Spec, identity: Identity) -> Mapping[str, str | None]:
+    """Returns what is known before the first node of a run, or of a resumed one, runs."""
+    settings = identity.settings
     return {
         "meta_version": META_VERSION,
-        "created_at_utc": utc_now().isoformat(timespec="seconds"),
+        "created_at_utc": identity.parts[0].started_at.isoformat(timespec="seconds"),
+        "finished_at_utc": None,
         "status": "running",
         "taskgraph_version": version("taskgraph-duckdb"),
         "duckdb_version": version("duckdb"),
@@ -30,17 +37,18 @@ def opening_meta(spec: Spec, settings: RunSettings, run_id: str) -> Mapping[str,
         "spec": spec_json(spec.origin),
         "spec_source": spec.origin.source or "",
         "fingerprint": fingerprint(spec),
+        "node_definitions": json.dumps(definitions(spec)),
         "node_prompts": node_prompts(spec),
         "llm_model": settings.model,
         "llm_reasoning_effort": settings.reasoning_effort,
         "llm_max_iterations": str(settings.max_iterations),
         "node_max_concurrency": str(settings.max_concurrency),
-        "run": json.dumps({"id": run_id, "settings": asdict(settings)}),
+        "run": identity.to_json(),
     }
 
 
 def closing_meta(
-    cursor: Cursor, outcomes: Sequence[Outcome], status: RunStatus
+    cursor: Cursor, outcomes: Sequence[Outcome], status: RunStatus, identity: Identity
 ) -> Mapping[str, str]:
     """Returns what is known once every node has its outcome."""
     sources = [one for one in outcomes if one.kind == "source" and one.status == "passed"]
@@ -55,6 +63,7 @@ def closing_meta(
         "inputs_row_counts": json.dumps(counts),
         "inputs_schema": json.dumps(schemas, ensure_ascii=False),
         "exports": "{}",
+        "run": identity.to_json(),
     }
 
 

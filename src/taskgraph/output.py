@@ -3,46 +3,113 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
-from taskgraph.errors import OutputError
+from taskgraph.database import writer_of
+from taskgraph.errors import OutputError, WorkspaceError
+
+_ENDING = ".partial"
+_LEAST_FREE_BYTES = 16 * 1024 * 1024
+"""A disk with less is full: DuckDB's smallest file and its log, and a record that can be written."""
+_claimed: set[Path] = set()
+"""What runs of this process write: DuckDB's lock tells of other processes only."""
 
 
 def partial_path(output: Path) -> Path:
     """Returns where the run builds the file until it ends."""
-    return output.with_name(output.name + ".partial")
+    return output.with_name(output.name + _ENDING)
 
 
-def claim(output: Path, *, replace: bool) -> Path:
-    """Makes sure that a run may write `output`, and returns the path to build it at.
+def output_path(path: Path) -> Path:
+    """Returns the output that is meant, by its own name or by that of its unfinished file."""
+    return path.with_name(path.name.removesuffix(_ENDING))
+
+
+@contextmanager
+def claimed(output: Path, *, replace: bool) -> Generator[Path]:
+    """Lets this run alone write `output` inside the block; gives the path to build it at.
 
     Args:
         output: where the finished file will stand.
         replace: whether an existing output may be replaced in the end, and an unfinished run of
-            it be thrown away now.
+            it be thrown away.
 
     Raises:
-        OutputError: it exists, an unfinished run of it exists, or its folder cannot be written.
+        OutputError: it exists, another run writes it, an unfinished run of it exists, or its
+            folder cannot be written.
     """
     partial = partial_path(output)
-    if output.exists() and not replace:
-        raise OutputError(
-            f"the output {str(output)!r} exists",
-            hint="Choose another with --output, or replace it with --force.",
-        )
-    if partial.exists() and not replace:
-        raise OutputError(
-            f"an unfinished run is at {str(partial)!r}",
-            hint="Start over with --force, or choose another output with --output.",
-        )
-    _make_writable_folder(output.parent)
-    return partial
+    with _held(partial):
+        if output.exists() and not replace:
+            raise OutputError(
+                f"the output {str(output)!r} exists",
+                hint="Choose another with --output, or replace it with --force.",
+            )
+        if partial.exists() and not replace:
+            raise OutputError(
+                f"an unfinished run is at {str(partial)!r}",
+                hint=f"Go on with it: {resume_command(output)}. Or start over with --force.",
+            )
+        _make_writable_folder(output.parent)
+        yield partial
+
+
+@contextmanager
+def continued(output: Path) -> Generator[Path]:
+    """Lets this run alone go on with an unfinished `output` inside the block; gives its path.
+
+    Raises:
+        OutputError: another run writes it, or its folder cannot be written.
+        WorkspaceError: there is no unfinished run of it.
+    """
+    partial = partial_path(output)
+    with _held(partial):
+        if not partial.is_file():
+            raise WorkspaceError(f"there is no unfinished run at {str(partial)!r}")
+        _make_writable_folder(output.parent)
+        yield partial
+
+
+def resume_command(output: Path) -> str:
+    """Returns what a person types to go on."""
+    return f"taskgraph resume {shlex.quote(str(output))}"
+
+
+def reopen_finished(output: Path) -> None:
+    """Makes an unfinished run of a finished one, which stays as it is until the end.
+
+    Raises:
+        OutputError: the copy cannot be made.
+    """
+    partial = partial_path(output)
+    try:
+        shutil.copyfile(output, partial)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OutputError(f"cannot write {str(partial)!r}: {error.strerror}") from error
 
 
 def discard(partial: Path) -> None:
-    """Removes an unfinished run and its write-ahead log; call it only while nobody uses it."""
-    for path in (partial, _log_of(partial)):
-        path.unlink(missing_ok=True)
+    """Removes an unfinished run and its write-ahead log.
+
+    Raises:
+        OutputError: another process writes it.
+    """
+    # Moved away before anybody is asked: who opens the file from here on makes a new one, and who
+    # has opened it gets it back, with the log that belongs to it.
+    away = {path: path.with_name(f"{path.name}.old") for path in (partial, _log_of(partial))}
+    for path, old in away.items():
+        _move(path, old)
+    if process := writer_of(away[partial]):
+        for path, old in away.items():
+            _move(old, path)
+        raise _in_use(partial, process)
+    for old in away.values():
+        old.unlink(missing_ok=True)
 
 
 def publish(partial: Path, output: Path) -> None:
@@ -61,8 +128,34 @@ def publish(partial: Path, output: Path) -> None:
         ) from error
 
 
+@contextmanager
+def _held(partial: Path) -> Generator[None]:
+    key = partial.resolve()
+    if process := os.getpid() if key in _claimed else writer_of(partial):
+        raise _in_use(partial, process)
+    _claimed.add(key)
+    try:
+        yield
+    finally:
+        _claimed.remove(key)
+
+
+def _in_use(partial: Path, process: int) -> OutputError:
+    output = shlex.quote(str(output_path(partial)))
+    return OutputError(
+        f"process {process} is writing {str(partial)!r}",
+        hint=f"Look at it with: taskgraph show {output}. End it with: taskgraph stop {output}. "
+        "Or choose another with --output.",
+    )
+
+
 def _log_of(partial: Path) -> Path:
     return partial.with_name(partial.name + ".wal")
+
+
+def _move(path: Path, to: Path) -> None:
+    if path.exists():
+        path.replace(to)
 
 
 def _make_writable_folder(folder: Path) -> None:
@@ -74,6 +167,12 @@ def _make_writable_folder(folder: Path) -> None:
         raise OutputError(
             f"the folder {str(folder)!r} cannot be written",
             hint="Choose another with --output.",
+        )
+    free = shutil.disk_usage(folder).free
+    if free < _LEAST_FREE_BYTES:
+        raise OutputError(
+            f"the disk of the folder {str(folder)!r} is full: {free:,} bytes are free",
+            hint="Free some space, or choose another folder with --output.",
         )
 
 

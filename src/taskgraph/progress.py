@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from taskgraph.errors import LimitReached, RunError, RunLimit, TaskgraphError
+from taskgraph.errors import LimitReached, OutputError, RunError, RunLimit, TaskgraphError
 from taskgraph.events import NodeEnded, Outcome, RunStatus, Status
 from taskgraph.nodes import run_node
 from taskgraph.plan import Plan
 from taskgraph.scheduler import Blocked, Ending, Passed, Raised, run_graph
+from taskgraph.spec import Node, SqlNode
 from taskgraph.workshop import Workshop
 
 
@@ -67,7 +68,7 @@ class Progress:
         assert task is not None
         self._running[name] = task
         try:
-            await run_node(self.shop, self.plan.nodes[name])
+            await self._run(self.plan.nodes[name])
         except asyncio.CancelledError:
             if self.halted_by is None:
                 raise
@@ -75,11 +76,19 @@ class Progress:
             if name in self.outcomes:
                 return  # it was committed as passed in the same moment
             raise _Halted(f"the run stopped: {self.halted_by}") from self.halted_by
-        except (RunError, RunLimit) as error:
+        except (RunError, RunLimit, OutputError) as error:
             self.halt(error)
             raise
         finally:
             del self._running[name]
+
+    async def _run(self, node: Node) -> None:
+        await run_node(self.shop, node)
+        # SQL is repeated at no cost, and its record comes before that of all that builds on it, so
+        # that a graph of small nodes need not wait for the disk at each. Data may have changed
+        # when they are read again, and an answer has been paid for.
+        if not isinstance(node, SqlNode):
+            await self.shop.settled()
 
     def halt(self, error: TaskgraphError) -> None:
         """Starts nothing new and cancels what runs."""
@@ -92,7 +101,7 @@ class Progress:
 
     def _ended(self, name: str, ending: Ending) -> None:
         """Emits the outcome of a name that did not pass; who passed has done so itself."""
-        if not isinstance(ending, Passed):
+        if not isinstance(ending, Passed) and name not in self.outcomes:
             self.shop.emit(NodeEnded(self._outcome(name, ending)))
 
     def _outcome(self, name: str, ending: Ending) -> Outcome:
@@ -126,7 +135,7 @@ class Progress:
 def _status(error: BaseException) -> Status:
     if isinstance(error, _Halted):
         return "cancelled"
-    if isinstance(error, LimitReached | RunError):
+    if isinstance(error, LimitReached | RunError | OutputError):
         return "stopped"
     return "failed"
 

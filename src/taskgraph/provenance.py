@@ -48,6 +48,18 @@ def fingerprint(spec: Spec) -> str:
     return "v1:" + sha256(json.dumps([_structure(node) for node in spec.nodes], sort_keys=True))
 
 
+def definitions(spec: Spec) -> dict[str, str]:
+    """Hashes what each node is declared to do, by name: whether its earlier work still counts.
+
+    What it may take (model, effort, limits) does not count. Of data, only paths do: what a
+    callable returns, or a frame holds, is not looked at.
+    """
+    return {
+        node.name: sha256(json.dumps(_definition(node), sort_keys=True, default=str))
+        for node in spec.nodes
+    }
+
+
 def platform_text() -> str:
     """Returns the operating system and processor, without the machine's name."""
     return f"{platform.system()} {platform.machine()}"
@@ -74,6 +86,25 @@ def _structure(node: Node) -> dict[str, object]:
         return shared | {"columns": list(node.columns)}
     views = {view.name: dict(view.columns) for view in node.required_views}
     return shared | {"outputs": views}
+
+
+def _definition(node: Node) -> dict[str, object]:
+    shared: dict[str, object] = {
+        "kind": node.kind,
+        "depends_on": list(node.depends_on),
+        "checks": [asdict(check) for check in node.checks],
+    }
+    if isinstance(node, SourceNode):
+        return shared | {"columns": list(node.columns), "path": _path(node)}
+    work = node.prompt if isinstance(node, PromptNode) else node.sql
+    views = [asdict(view) for view in node.required_views]
+    return shared | {"outputs": views, "work": work}
+
+
+def _path(node: SourceNode) -> object:
+    source: object = node.source
+    is_path = isinstance(source, str | Path) or (isinstance(source, dict) and "path" in source)
+    return node.source if is_path else None
 
 
 def _commit(folder: Path) -> Commit | None:

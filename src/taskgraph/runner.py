@@ -1,15 +1,14 @@
-"""One run: plan, schedule the nodes, export, close; everything that happens is an event."""
+"""One run, or one part of a resumed one: plan, run the nodes, export, close, tell of it all."""
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from taskgraph.database import Database, Limits
+from taskgraph.database import Database, Limits, Row, read_only
 from taskgraph.errors import OutputError, SettingsError
 from taskgraph.events import (
     Emit,
@@ -25,13 +24,23 @@ from taskgraph.export import run_exports
 from taskgraph.llm.service import ModelService, OpenService
 from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, opening_meta
-from taskgraph.output import claim, discard, publish
-from taskgraph.plan import Plan, plan_run
+from taskgraph.output import claimed, continued, discard, partial_path, publish
+from taskgraph.parts import Identity
+from taskgraph.plan import Plan, plan_resume, plan_run
 from taskgraph.progress import Progress
+from taskgraph.recorded import Recorded, read_recorded
+from taskgraph.report import read_meta
+from taskgraph.resume import BroughtBack, bring_back
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Spec
 from taskgraph.tally import Tally
-from taskgraph.trace import TraceWriter, create_tables, record_exports, write_meta
+from taskgraph.trace import (
+    TraceWriter,
+    create_tables,
+    next_trace_id,
+    record_exports,
+    write_meta,
+)
 from taskgraph.workshop import Workshop
 
 _WRITE_EVERY_S = 0.1
@@ -74,6 +83,21 @@ class Feed:
         self._missed.clear()
 
 
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What one run, or one part of a resumed run, is about."""
+
+    spec: Spec
+    plan: Plan
+    output: Path
+    partial: Path
+    settings: RunSettings
+    feed: Feed
+    export_folder: Path
+    recorded: Recorded | None
+    """What an earlier part of the run has left; None for a run that begins."""
+
+
 async def run(
     spec: Spec,
     output: Path,
@@ -101,83 +125,176 @@ async def run(
     Raises:
         UserError: nothing was run: the output cannot be written, or a model is missing.
         RunError: nothing was run: the model's server says that the run cannot work.
-        asyncio.CancelledError: the caller cancelled; the unfinished file is consistent.
+        asyncio.CancelledError: the caller cancelled; the unfinished file can be resumed.
     """
-    plan = plan_run(spec)
-    partial = claim(output, replace=replace)
+    with claimed(output, replace=replace) as partial:
+        folder = export_folder or Path.cwd()
+        job = _Job(spec, plan_run(spec), output, partial, settings, Feed(emit), folder, None)
+        return await _conduct(job, open_service)
+
+
+async def resume(
+    spec: Spec,
+    output: Path,
+    settings: RunSettings,
+    *,
+    open_service: OpenService,
+    emit: Emit,
+    export_folder: Path | None = None,
+) -> RunEnded:
+    """Goes on with the unfinished run of an output; see `plan.plan_resume` for what runs again.
+
+    Args and what is returned are those of `run`; `read_unfinished` tells the earlier settings.
+
+    Raises:
+        WorkspaceError: there is nothing to go on with.
+        UserError: nothing was run: the output cannot be written, or a model is missing.
+        RunError: nothing was run: the model's server says that the run cannot work.
+        asyncio.CancelledError: the caller cancelled; the unfinished file can be resumed.
+    """
+    with continued(output) as partial:
+        recorded = read_unfinished(output)
+        plan = plan_resume(spec, recorded)
+        folder = export_folder or Path.cwd()
+        job = _Job(spec, plan, output, partial, settings, Feed(emit), folder, recorded)
+        return await _conduct(job, open_service)
+
+
+def read_unfinished(output: Path) -> Recorded:
+    """Reads what the unfinished run of an output has left.
+
+    Raises:
+        WorkspaceError: there is none, it is being written, or it ended before anything was in it.
+    """
+    partial = partial_path(output)
+    with read_only(partial) as connection:
+
+        def ask(query: str) -> list[Row]:
+            return connection.execute(query).fetchall()
+
+        return read_recorded(ask, read_meta(ask, partial))
+
+
+async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
     started = perf_counter()
-    feed = Feed(emit)
-    with importable(spec.neighbours):
-        async with open_service(feed.emit) as service:
-            if plan.needs_model and service is None:
+    emit = job.feed.emit
+    with importable(job.spec.neighbours):
+        async with open_service(emit) as service:
+            if job.plan.needs_model and service is None:
                 raise SettingsError("the spec has prompt nodes, and no model was given")
-            discard(partial)
-            feed.emit(RunStarted(str(output), tuple((node.name, node.kind) for node in spec.nodes)))
-            built = await _build(spec, plan, partial, settings, service, feed)
-        status = await _export(spec, partial, built.status, export_folder or Path.cwd(), feed.emit)
+            if job.recorded is None:
+                discard(job.partial)
+            emit(_started(job))
+            built = await _build(job, service)
+        status = await _export(job, built.status)
     if status in ("passed", "failed"):
-        publish(partial, output)
-    ended = RunEnded(str(output), status, built.outcomes, (perf_counter() - started) * 1000)
-    feed.emit(ended)
+        publish(job.partial, job.output)
+    earlier_ms = job.recorded.identity.elapsed_ms if job.recorded else 0.0
+    elapsed_ms = earlier_ms + (perf_counter() - started) * 1000
+    ended = RunEnded(str(job.output), status, built.outcomes, elapsed_ms)
+    emit(ended)
     if status == "interrupted":
         raise asyncio.CancelledError
     return ended
 
 
-async def _export(
-    spec: Spec, partial: Path, status: RunStatus, folder: Path, emit: Emit
-) -> RunStatus:
+def _started(job: _Job) -> RunStarted:
+    return RunStarted(
+        output=str(job.output),
+        nodes=tuple((node.name, node.kind) for node in job.spec.nodes),
+        kept=tuple(job.plan.kept),
+    )
+
+
+async def _export(job: _Job, status: RunStatus) -> RunStatus:
     """Writes the exports if all nodes passed; returns how the run stands with them."""
-    if not spec.exports or status not in ("passed", "failed"):
+    if not job.spec.exports or status not in ("passed", "failed"):
         return status
     if status == "failed":
-        emit(Warned("the exports were not written: not all nodes passed"))
+        job.feed.emit(Warned("the exports were not written: not all nodes passed"))
         return status
-    exports = await run_exports(partial, spec.exports, folder, emit)
+    try:
+        exports = await run_exports(job.partial, job.spec.exports, job.export_folder, job.feed.emit)
+    except asyncio.CancelledError:
+        return "interrupted"
     status = "failed" if any(export.error for export in exports) else "passed"
-    _record_exports(partial, exports, status)
+    _record_exports(job.partial, exports, status)
     return status
 
 
-async def _build(
-    spec: Spec,
-    plan: Plan,
-    partial: Path,
-    settings: RunSettings,
-    service: ModelService | None,
-    feed: Feed,
-) -> Built:
-    """Makes the file and runs all nodes into it; the file is closed on return."""
-    database = Database.create(
-        partial, Limits(memory=settings.memory_limit, threads=settings.threads)
-    )
+async def _build(job: _Job, service: ModelService | None) -> Built:
+    """Makes or reopens the file and runs the nodes into it; the file is closed on return."""
+    started = perf_counter()
+    limits = Limits(memory=job.settings.memory_limit, threads=job.settings.threads)
+    make = Database.reopen if job.recorded else Database.create
+    database = make(job.partial, limits)
     try:
         cursor = database.cursor()
         create_tables(cursor)
-        run_id = uuid.uuid4().hex
-        write_meta(cursor, opening_meta(spec, settings, run_id))
-        writer = TraceWriter(cursor)
-        tally = Tally({node.name: node.kind for node in spec.nodes})
-        shop = Workshop(
-            database=database,
-            names=plan.names,
-            descriptions={node.name: node.description for node in spec.nodes if node.description},
-            settings=settings,
-            tally=tally,
-            emit=feed.emit,
-            settled=writer.settled,
-            service=service,
-            directory=Path(spec.origin.directory) if spec.origin.directory else None,
-            run_id=run_id,
-        )
-        progress = Progress(shop, plan)
-        feed.attach(tally.record, writer.record)
+        identity = _identity(job)
+        brought_back = await _bring_back(job, database)
+        write_meta(cursor, opening_meta(job.spec, identity))
+        writer = TraceWriter(cursor, next_trace_id(cursor), dict(brought_back.places))
+        shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
+        progress = Progress(shop, job.plan)
+        job.feed.attach(shop.tally.record, writer.record)
+        for warning in brought_back.warnings:
+            job.feed.emit(warning)
         status = await _run_nodes(progress, writer)
         outcomes = tuple(progress.outcomes.values())
-        write_meta(cursor, closing_meta(cursor, outcomes, status))
+        identity = identity.ended((perf_counter() - started) * 1000)
+        write_meta(cursor, closing_meta(cursor, outcomes, status, identity))
         return Built(status, outcomes)
     finally:
         database.close()
+
+
+def _identity(job: _Job) -> Identity:
+    if job.recorded is None:
+        return Identity.new(job.settings)
+    return job.recorded.identity.resumed(job.settings)
+
+
+async def _bring_back(job: _Job, database: Database) -> BroughtBack:
+    if job.recorded is None:
+        return BroughtBack()
+    return await bring_back(database, job.plan, job.recorded)
+
+
+def _workshop(
+    job: _Job,
+    database: Database,
+    service: ModelService | None,
+    run_id: str,
+    writer: TraceWriter,
+    brought_back: BroughtBack,
+) -> Workshop:
+    nodes, origin = job.spec.nodes, job.spec.origin
+    if service and job.recorded:
+        service.ledger.carry(job.recorded.spent)
+    return Workshop(
+        database=database,
+        names=job.plan.names,
+        descriptions={node.name: node.description for node in nodes if node.description},
+        settings=job.settings,
+        tally=_tally(job, brought_back),
+        emit=job.feed.emit,
+        settled=writer.settled,
+        service=service,
+        directory=Path(origin.directory) if origin.directory else None,
+        run_id=run_id,
+        standing=brought_back.standing,
+    )
+
+
+def _tally(job: _Job, brought_back: BroughtBack) -> Tally:
+    tally = Tally({node.name: node.kind for node in job.spec.nodes}, dict(job.plan.kept))
+    if job.recorded:
+        for node in job.recorded.efforts.keys() & job.plan.nodes.keys():
+            tally.carry(node, job.recorded.efforts[node])
+    for node, standing in brought_back.standing.items():
+        tally.go_on(node, standing)
+    return tally
 
 
 async def _run_nodes(progress: Progress, writer: TraceWriter) -> RunStatus:

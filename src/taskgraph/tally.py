@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from time import perf_counter
 
 from taskgraph.database import fold
 from taskgraph.events import (
+    CallLost,
     CheckResult,
     ChecksRun,
     Definition,
@@ -19,15 +21,19 @@ from taskgraph.events import (
     Said,
     StatementRun,
     Status,
-    utc_now,
 )
 from taskgraph.llm.messages import NOTHING_USED, AssistantMessage, Usage
+from taskgraph.recorded import Effort
+from taskgraph.resume import Standing
 from taskgraph.spec import Kind
 
 
 @dataclass
 class _Running:
     started_at: datetime | None = None
+    began_s: float | None = None
+    """When its present part began, by the clock that nobody sets."""
+    earlier_ms: float = 0.0
     usage: Usage = NOTHING_USED
     model: str | None = None
     iterations: int = 0
@@ -55,11 +61,13 @@ class Tally:
         """Takes one event into account."""
         match event:
             case NodeStarted():
-                self._of(event.node).started_at = event.at
+                self._begin(event)
             case StatementRun(error=None, name=str(name)) if event.source in ("agent", "sql_node"):
                 _note_definition(self._of(event.node), event.kind, name, event.query)
             case ModelAnswered():
                 self._note_answer(event)
+            case CallLost() if event.cost_usd:
+                self._of(event.node).usage += Usage(cost_usd=event.cost_usd)
             case Said(message=AssistantMessage(content=str(words))) if words.strip():
                 self._of(event.node).last_words = words
             case ChecksRun():
@@ -69,6 +77,23 @@ class Tally:
                 self._running.pop(event.outcome.node, None)
             case _:
                 return
+
+    def carry(self, node: str, effort: Effort) -> None:
+        """Takes into account what a node took in earlier parts of a resumed run."""
+        running = self._of(node)
+        running.started_at = effort.started_at
+        running.earlier_ms = effort.elapsed_ms
+        running.usage = effort.usage
+        running.model = effort.model
+        running.iterations = effort.iterations
+        running.tool_calls = effort.tool_calls
+
+    def go_on(self, node: str, standing: Standing) -> None:
+        """Takes into account what was said and defined in a conversation that goes on."""
+        for position, message in enumerate(standing.conversation.messages):
+            self.record(Said(node, position, message))
+        for done in standing.definitions:
+            _note_definition(self._of(node), done.kind, done.name or "", done.sql)
 
     def views(self, node: str) -> tuple[Definition, ...]:
         """Returns the node's views that stand, in the order in which they were last defined."""
@@ -93,13 +118,12 @@ class Tally:
     ) -> Outcome:
         """Returns the node's outcome as of now; `checks` defaults to the last verdict heard."""
         running = self._of(node)
-        started = running.started_at
         return Outcome(
             node=node,
             kind=self.kinds[node],
             status=status,
-            started_at=started,
-            elapsed_ms=(utc_now() - started).total_seconds() * 1000 if started else 0.0,
+            started_at=running.started_at,
+            elapsed_ms=_elapsed_ms(running),
             error=error,
             error_type=error_type,
             hint=hint,
@@ -117,12 +141,23 @@ class Tally:
     def _of(self, node: str) -> _Running:
         return self._running.setdefault(node, _Running())
 
+    def _begin(self, event: NodeStarted) -> None:
+        running = self._of(event.node)
+        running.started_at = running.started_at or event.at
+        running.began_s = perf_counter()
+
     def _note_answer(self, event: ModelAnswered) -> None:
         running = self._of(event.node)
         running.usage += event.response.usage
         running.model = event.response.model
         running.iterations += 1
         running.tool_calls += len(event.response.message.tool_calls)
+
+
+def _elapsed_ms(running: _Running) -> float:
+    if running.began_s is None:
+        return running.earlier_ms
+    return running.earlier_ms + (perf_counter() - running.began_s) * 1000
 
 
 def _note_definition(running: _Running, kind: str, name: str, sql: str) -> None:

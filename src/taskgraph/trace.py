@@ -68,12 +68,13 @@ def create_tables(cursor: Cursor) -> None:
             cursor.execute(table.create)
 
 
-def write_meta(cursor: Cursor, values: Mapping[str, str]) -> None:
-    """Sets keys of `_workspace_meta`, in one transaction."""
+def write_meta(cursor: Cursor, values: Mapping[str, str | None]) -> None:
+    """Sets keys of `_workspace_meta`, in one transaction; removes those whose value is None."""
     with cursor.transaction():
         marks = ", ".join("?" * len(values))
         cursor.execute(f"DELETE FROM _workspace_meta WHERE key IN ({marks})", list(values))
-        _insert(cursor, WORKSPACE_META, list(values.items()))
+        kept = [(key, value) for key, value in values.items() if value is not None]
+        _insert(cursor, WORKSPACE_META, kept)
 
 
 def next_trace_id(cursor: Cursor) -> int:

@@ -55,8 +55,9 @@ class Workers:
                     self._given_up.add(future)
         if not waiting.done():
             raise QueryStuck(
-                f"it did not end {self._stuck_after_s:g} s after it was interrupted: most likely"
-                " one function call on a huge value, which nothing can stop"
+                f"it did not end {self._stuck_after_s:g} s after it was interrupted, and goes on:"
+                " a function call on a huge value, or a chain of views that are expanded many"
+                " times (read such a view once, through WITH ... AS MATERIALIZED)"
             )
         # What ended by itself in the last moment did its work, and must not be called a failure.
         if timeout_s is not None and isinstance(waiting.exception(), QueryTimeout):

@@ -15,6 +15,7 @@ from taskgraph.guard import Guard
 from taskgraph.llm.service import ModelService
 from taskgraph.materialise import Tables
 from taskgraph.namespace import Names, Scope
+from taskgraph.resume import Standing
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Node
 from taskgraph.tally import Tally
@@ -37,6 +38,7 @@ class Workshop:
         service: what prompt nodes ask their models through; None if none will run.
         directory: where relative source paths start.
         run_id: tells this run's conversations from others'.
+        standing: by node, the conversations of an earlier part of the run that go on.
     """
 
     database: Database
@@ -49,6 +51,7 @@ class Workshop:
     service: ModelService | None
     directory: Path | None
     run_id: str
+    standing: Mapping[str, Standing]
 
     async def in_thread(
         self, cursor: Cursor, work: Callable[[Emit], T], timeout_s: float | None = None

@@ -312,6 +312,7 @@ async def test_the_record_says_where_everything_came_from(tmp_path: Path) -> Non
         "llm_model",
         "llm_reasoning_effort",
         "meta_version",
+        "node_definitions",
         "node_max_concurrency",
         "node_prompts",
         "platform",

@@ -383,3 +383,25 @@ def test_names_fold_as_duckdb_compares_them(cursor: Cursor, one: str, other: str
     except QueryFailed:
         same = True
     assert (fold(one) == fold(other)) is same
+
+
+@pytest.mark.anyio
+async def test_work_that_was_given_up_does_not_do_its_next_step(tmp_path: Path) -> None:
+    database = Database.create(tmp_path / "work.db", Limits(stuck_after_s=0.1))
+    cursor, gate = database.cursor(), threading.Event()
+
+    def work() -> None:
+        with cursor.transaction():
+            cursor.execute("CREATE TABLE half AS SELECT 1 AS one")
+            gate.wait(timeout=30)
+            cursor.execute("CREATE TABLE rest AS SELECT 1 AS one")
+
+    with pytest.raises(QueryStuck):
+        await cursor.run(work, timeout_s=0.05)
+    assert cursor.rows("SELECT 1") == [(1,)]
+    [running] = database.workers.running
+    gate.set()
+    concurrent.futures.wait([running], timeout=30)
+    assert isinstance(running.exception(), QueryStuck)
+    assert cursor.rows("SELECT count(*) FROM duckdb_tables()") == [(0,)]
+    database.close()

@@ -8,18 +8,27 @@ from functools import partial
 from typing import TypeVar
 
 from taskgraph.database import Cursor, Result, quote
-from taskgraph.errors import InternalError, QueryFailed, QueryTimeout, Refused
+from taskgraph.errors import (
+    AgentFailed,
+    InternalError,
+    QueryFailed,
+    QueryStuck,
+    QueryTimeout,
+    Refused,
+)
 from taskgraph.guard import Guard, StatementResult
 
 T = TypeVar("T")
 
-MISTAKES = (Refused, QueryFailed, QueryTimeout)
-"""What a model can do something about. A stuck statement is none: its cursor is lost."""
+MISTAKES = (Refused, QueryFailed, QueryTimeout, QueryStuck)
+"""What a model can do something about."""
+MAX_STUCK = 3
+"""Statements that could not be interrupted before the agent is ended."""
 _SIDE_TIMEOUT_S = 5.0
 """Seconds for what the engine asks on its own, such as how many rows a view has."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Session:
     """The cursor of an agent's node and the guard before it.
 
@@ -27,11 +36,13 @@ class Session:
         cursor: the node's own connection; nobody else uses it meanwhile.
         guard: judges and runs each statement, in the mode of agents.
         timeout_s: seconds per statement.
+        stuck: statements that could not be interrupted.
     """
 
     cursor: Cursor
     guard: Guard
     timeout_s: float
+    stuck: int = 0
 
     async def split(self, sql: str) -> tuple[str, ...]:
         """Returns the statements of a text.
@@ -48,7 +59,8 @@ class Session:
             Refused: it may not run.
             QueryFailed: DuckDB said no.
             QueryTimeout: it took too long.
-            QueryStuck: it could not be interrupted; the session is lost.
+            QueryStuck: it could not be interrupted, and goes on beside what comes next.
+            AgentFailed: that was one too many.
         """
         work = partial(self.guard.run, statement, max_rows=max_rows)
         return await self._in_thread(work, self.timeout_s)
@@ -81,4 +93,13 @@ class Session:
         return done.result
 
     async def _in_thread(self, work: Callable[[], T], timeout_s: float) -> T:
-        return await self.cursor.run(work, timeout_s=timeout_s)
+        try:
+            return await self.cursor.run(work, timeout_s=timeout_s)
+        except QueryStuck as error:
+            self.stuck += 1
+            if self.stuck >= MAX_STUCK:
+                raise AgentFailed(
+                    f"{self.stuck} of its statements could not be interrupted; each takes a "
+                    f"processor until it ends. The last one: {error}"
+                ) from error
+            raise

@@ -82,6 +82,12 @@ class SqlTool:
             texts.append(await self._checks())
         return ToolOutcome("\n".join(filter(None, texts)), failed, self._state())
 
+    def note(self, done: StatementResult) -> None:
+        """Takes account of what a statement defined; also of those that ran before a resume."""
+        if done.name:
+            self._defined[fold(done.name)] = done
+            self._definitions += 1
+
     async def _run_all(self, statements: Sequence[str]) -> tuple[list[str], bool]:
         texts: list[str] = []
         room = self.max_characters
@@ -101,9 +107,7 @@ class SqlTool:
             told = await tell(self.session, done, room)
         except MISTAKES as error:
             return await self._failure(statement, error, (perf_counter() - started) * 1000), True
-        if done.name:
-            self._defined[fold(done.name)] = done
-            self._definitions += 1
+        self.note(done)
         self.emit(
             StatementRun(
                 node=self.node,

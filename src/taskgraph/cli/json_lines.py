@@ -65,9 +65,9 @@ def json_lines(write: Callable[[str], None]) -> Callable[[Event], None]:
 
 def _fields(event: Event) -> Record:
     match event:
-        case RunStarted(output=output, nodes=nodes):
+        case RunStarted(output=output, nodes=nodes, kept=kept):
             listed = [{"name": name, "kind": kind} for name, kind in nodes]
-            return {"output": output, "nodes": listed}
+            return {"output": output, "nodes": listed, "kept": list(kept)}
         case ChecksRun(node=node, results=results):
             return {"node": node, "checks": [asdict(result) for result in results]}
         case NodeStarted() | Warned() | CallLost():

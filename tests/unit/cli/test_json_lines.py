@@ -85,8 +85,8 @@ RESPONSE = ModelResponse(
 
 EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
     "run_started": (
-        RunStarted("x.db", (("a", "sql"),), AT),
-        {"output": "x.db", "nodes": [{"name": "a", "kind": "sql"}]},
+        RunStarted("x.db", (("a", "sql"),), AT, ("a",)),
+        {"output": "x.db", "nodes": [{"name": "a", "kind": "sql"}], "kept": ["a"]},
     ),
     "node_started": (NodeStarted("a", "sql", AT), {"node": "a", "kind": "sql"}),
     "statement": (
