@@ -67,7 +67,7 @@ async def test_an_overflow_cuts_more_each_time_and_then_ends() -> None:
         rounds=6, last=lambda request: ContextOverflow("too long"), answers=5
     )
 
-    with pytest.raises(ContextOverflow, match="context_exhausted.*too long"):
+    with pytest.raises(ContextOverflow, match=r"context_exhausted.*too long"):
         await bench.run()
 
     refused = bench.scripted.requests[6:]
