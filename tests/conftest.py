@@ -1,11 +1,14 @@
-"""What every test gets: a clean environment, and the versions in the report's header."""
+"""What every test gets: a clean environment, a fake server, the versions in the report's header."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 import duckdb
 import pytest
+
+from taskgraph.testing import FakeOpenRouter
 
 
 def pytest_report_header() -> str:
@@ -23,3 +26,10 @@ def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeOpenRouter]:
+    """A fake OpenRouter; what it did not expect fails the test."""
+    with FakeOpenRouter() as server:
+        yield server

@@ -287,7 +287,8 @@ class FakeOpenRouter:
         lane.answered += 1
         lane.last_body = seen.raw
         remember(seen, lane.history)
-        if answer.reasoning_details is not None:
+        # Reasoning beside nothing belongs to no message that anybody would send back.
+        if answer.reasoning_details is not None and (answer.text or answer.tools):
             lane.history.reasoning.append((seen.model, answer.reasoning_details))
         if self.state.credits is not None:
             self.state.credits -= cost
