@@ -1,12 +1,10 @@
 """The one place that opens DuckDB: locked workspaces, cursors, transactions, timeouts, quoting.
 
-DuckDB's exceptions are translated here. Sources of the facts: DuckDB 2.0.0, each tried; the tests
-of this module try them again.
+Sources of the facts: DuckDB 2.0.0, each tried; the tests of this module try them again.
 """
 
 from __future__ import annotations
 
-import re
 import shutil
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -18,6 +16,7 @@ from typing import TypeAlias, TypeVar
 
 import duckdb
 
+from taskgraph.duckdb_errors import conflicting_process, first_line, translated
 from taskgraph.engine import (
     DEFAULT_LIMITS,
     LOCK,
@@ -28,12 +27,8 @@ from taskgraph.engine import (
     lock,
 )
 from taskgraph.errors import (
-    OutOfMemory,
     OutputError,
-    QueryFailed,
     QueryStuck,
-    QueryTimeout,
-    RunError,
     UserError,
     WorkspaceError,
 )
@@ -93,7 +88,7 @@ class Cursor:
             QueryFailed: DuckDB refused it or it failed.
             QueryTimeout: it was interrupted.
         """
-        with _translated():
+        with translated():
             self.raw.execute(sql, parameters).fetchall()
 
     def rows(self, sql: str, parameters: Sequence[Value] | None = None) -> list[Row]:
@@ -103,7 +98,7 @@ class Cursor:
             QueryFailed: DuckDB refused it or it failed.
             QueryTimeout: it was interrupted.
         """
-        with _translated():
+        with translated():
             return self.raw.execute(sql, parameters).fetchall()
 
     def fetch(self, sql: str, max_rows: int) -> Result:
@@ -113,7 +108,7 @@ class Cursor:
             QueryFailed: DuckDB refused it or it failed.
             QueryTimeout: it was interrupted.
         """
-        with _translated():
+        with translated():
             self.raw.execute(sql)
             return fetch(self.raw, max_rows)
 
@@ -242,9 +237,9 @@ class Database:
         try:
             raw = duckdb.connect(path, config=dict(_CONFIG))
         except duckdb.Error as error:
-            if process := _conflicting_process(error):
+            if process := conflicting_process(error):
                 raise OutputError(f"{path.name!r} is in use by process {process}") from error
-            raise OutputError(f"cannot open {path.name!r}: {_first_line(error)}") from error
+            raise OutputError(f"cannot open {path.name!r}: {first_line(error)}") from error
         try:
             lock(raw, path, limits)
         except UserError:
@@ -333,9 +328,9 @@ def read_only(path: Path) -> Generator[Connection]:
     try:
         raw = duckdb.connect(path, read_only=True)
     except duckdb.Error as error:
-        if process := _conflicting_process(error):
+        if process := conflicting_process(error):
             raise WorkspaceError(f"{str(path)!r} is being written by process {process}") from error
-        raise WorkspaceError(f"cannot read {str(path)!r}: {_first_line(error)}") from error
+        raise WorkspaceError(f"cannot read {str(path)!r}: {first_line(error)}") from error
     try:
         yield raw
     finally:
@@ -347,7 +342,7 @@ def writer_of(path: Path) -> int | None:
     try:
         duckdb.connect(path, read_only=True).close()
     except duckdb.Error as error:
-        return _conflicting_process(error)
+        return conflicting_process(error)
     return None
 
 
@@ -388,45 +383,3 @@ def _refuse_given_up(path: Path, error: type[UserError]) -> None:
             f"{str(path)!r} is held by a statement of this process that could not be stopped",
             hint="The file itself is complete: rename it, or open it from another process.",
         )
-
-
-@contextmanager
-def _translated() -> Generator[None]:
-    try:
-        yield
-    except duckdb.InterruptException as error:
-        raise QueryTimeout("the statement was interrupted") from error
-    except duckdb.FatalException as error:
-        raise RunError(
-            f"DuckDB gave the file up: {_first_line(error)}", hint="Resume the run."
-        ) from error
-    except duckdb.InternalException as error:
-        # The message goes on with a stack trace, and with paths of this machine.
-        raise QueryFailed(
-            f"{_first_line(error)} (a bug in DuckDB: write it another way)"
-        ) from error
-    except (duckdb.OutOfMemoryException, MemoryError) as error:
-        raise OutOfMemory(
-            f"{_first_line(error).rstrip('.')}. Use less at once: filter or aggregate earlier, join on"
-            " equality, and make no huge strings or lists."
-        ) from error
-    except duckdb.Error as error:
-        raise QueryFailed(_without_prefix(str(error))) from error
-    except (OverflowError, ValueError) as error:
-        raise QueryFailed(
-            f"a value of the result is beyond what can be shown ({error}): cast it to VARCHAR"
-        ) from error
-
-
-def _conflicting_process(error: duckdb.Error) -> int | None:
-    found = re.search(r"Conflicting lock is held in .*\(PID (\d+)\)", str(error))
-    return int(found[1]) if found else None
-
-
-def _first_line(error: Exception) -> str:
-    return _without_prefix(str(error) or "out of memory").splitlines()[0]
-
-
-def _without_prefix(message: str) -> str:
-    # "Binder Error: Referenced column ..." says the class twice for a reader of the message.
-    return re.sub(r"^(\w+) Error: \1 Error: ", r"\1 Error: ", message)

@@ -26,6 +26,7 @@ from taskgraph.sql_text import (
     definition,
     explained,
     static_pivots,
+    tokens,
 )
 from taskgraph.sql_tree import Call, Relation, TableCall, Tree, read_tree, uses
 
@@ -169,7 +170,10 @@ class Parser:
             found = self._connection.extract_statements(text)
         except duckdb.Error as error:
             raise Refused("syntax", str(error)) from error
-        return [Statement(one.query, _kind(one), bool(one.named_parameters)) for one in found]
+        return [
+            Statement(_without_what_follows(one.query), _kind(one), bool(one.named_parameters))
+            for one in found
+        ]
 
 
 @contextmanager
@@ -177,6 +181,14 @@ def parser() -> Generator[Parser]:
     """Opens a parser that needs no workspace file."""
     with scratch() as connection:
         yield Parser(connection)
+
+
+def _without_what_follows(text: str) -> str:
+    """Cuts off a comment behind the semicolon: DuckDB leaves what precedes a statement there."""
+    found = tokens(text)
+    if not found or found[-1].text != ";":
+        return text
+    return text.encode()[: found[-1].start + 1].decode()
 
 
 def _queries(statement: Statement) -> tuple[str, ...]:

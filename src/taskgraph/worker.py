@@ -2,7 +2,8 @@
 
 Knows no database. A thread cannot be ended from outside; one that does not heed its interrupt is
 left behind. It is a daemon and belongs to no executor, so that nothing waits for it: neither the
-run, nor the event loop's end, nor the interpreter's.
+run, nor the event loop's end, nor the interpreter's. A thread whose work has ended does the next:
+what DuckDB allocates anew in each thread costs as much as a small statement.
 """
 
 from __future__ import annotations
@@ -13,12 +14,16 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from functools import partial
+from queue import SimpleQueue
+from typing import Any, TypeAlias, TypeVar
 
 from taskgraph.errors import QueryStuck, QueryTimeout
 
 T = TypeVar("T")
 Interrupt = Callable[[], None]
+_Inbox: TypeAlias = SimpleQueue[Callable[[], None] | None]
+"""Where a thread waits for what it is to do; None ends it."""
 
 _AGAIN_S = 0.25
 
@@ -37,6 +42,7 @@ class Workers:
         self._stuck_after_s = stuck_after_s
         self._running: dict[Future[Any], Interrupt] = {}
         self._given_up: set[Future[Any]] = set()
+        self._idle: list[_Inbox] = []
 
     async def run(self, work: Callable[[], T], interrupt: Interrupt, timeout_s: float | None) -> T:
         """Does the work in a thread; see `Cursor.run`."""
@@ -79,14 +85,33 @@ class Workers:
             for future in waited_for:
                 self._running.get(future, _nothing)()
             concurrent.futures.wait(waited_for, timeout=_AGAIN_S)
+        while self._idle:
+            self._idle.pop().put(None)
         return not self._running
 
     def _start(self, work: Callable[[], T], interrupt: Interrupt) -> Future[T]:
         future: Future[T] = Future()
         self._running[future] = interrupt
         future.add_done_callback(self._running.pop)
-        threading.Thread(target=_do, args=(work, future), name="duckdb", daemon=True).start()
+        inbox = self._idle.pop() if self._idle else self._new_thread()
+        inbox.put(partial(self._do, work, future, inbox))
         return future
+
+    def _new_thread(self) -> _Inbox:
+        inbox: _Inbox = SimpleQueue()
+        threading.Thread(target=_work_on, args=(inbox,), name="duckdb", daemon=True).start()
+        return inbox
+
+    def _do(self, work: Callable[[], T], future: Future[T], inbox: _Inbox) -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is awaited
+            self._idle.append(inbox)
+            future.set_exception(error)
+        else:
+            # Before anybody is told, who would otherwise start another thread.
+            self._idle.append(inbox)
+            future.set_result(result)
 
     async def _stop(self, waiting: asyncio.Future[T], interrupt: Interrupt) -> None:
         # An interrupt that falls between two statements of the work is lost: repeat it.
@@ -99,11 +124,9 @@ class Workers:
 def _nothing() -> None: ...
 
 
-def _do(work: Callable[[], T], future: Future[T]) -> None:
-    try:
-        future.set_result(work())
-    except BaseException as error:  # noqa: BLE001 - it is raised again where the result is awaited
-        future.set_exception(error)
+def _work_on(inbox: _Inbox) -> None:
+    for do in iter(inbox.get, None):
+        do()
 
 
 def _look_at(waiting: asyncio.Future[Any]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Generator
 from functools import partial
@@ -22,6 +24,7 @@ from taskgraph.database import (
     quote_text,
     read_only,
     scratch,
+    writer_of,
 )
 from taskgraph.engine import STORAGE_VERSION
 from taskgraph.errors import (
@@ -110,6 +113,35 @@ def test_file_that_cannot_be_read_is_a_workspace_error(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_text("not a database" * 1_000)
     with pytest.raises(WorkspaceError, match="cannot read"), read_only(tmp_path / "text.db"):
         pass
+
+
+def test_unfinished_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceError, match="there is no file"):
+        Database.reopen(tmp_path / "work.db")
+    assert not list(tmp_path.iterdir())
+
+
+HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
+
+
+def test_process_that_has_the_file_open_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "work.db"
+    Database.create(path).close()
+    assert writer_of(path) is None
+    command = [sys.executable, "-c", HOLDER, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        assert writer_of(path) == holder.pid
+        with pytest.raises(OutputError, match=f"in use by process {holder.pid}"):
+            Database.reopen(path)
+        with (
+            pytest.raises(WorkspaceError, match=f"written by process {holder.pid}"),
+            read_only(path),
+        ):
+            pass
+        holder.communicate(b"\n")
+    assert writer_of(path) is None
 
 
 def test_closing_ends_what_still_runs(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ Shaping queries
 FROM orders WHERE id = 1;
 SELECT * FROM orders QUALIFY row_number() OVER (PARTITION BY customer ORDER BY day DESC, id) = 1;
 SELECT customer, sum(amount) AS total FROM orders GROUP BY ALL ORDER BY ALL; -- gives ann|17.75
+SELECT customer, sum(amount) FROM orders GROUP BY ALL QUALIFY row_number() OVER (ORDER BY customer) = 1; -- fails: QUALIFY needs GROUP BY with names
 SELECT amount * 2 AS twice, twice + 1 AS more FROM orders WHERE twice > 20; -- gives 21.00|22.00
 SELECT * EXCLUDE (doc, tags) REPLACE (trim(note) AS note) RENAME (id AS order_id) FROM orders;
 SELECT max(COLUMNS('amount|day')) FROM orders; -- gives 10.50|2026-02-03

@@ -13,9 +13,13 @@ from taskgraph.events import CheckResult, Definition
 from taskgraph.spec import Kind
 
 SAMPLE_ROWS = 3
-"""Rows of each relation that are worth fetching for a brief."""
+"""Rows of each large relation that are worth fetching for a brief."""
+SMALL_TABLE_ROWS = 20
+"""Rows up to which a relation is shown in full: policies, rates and lists of codes are read so."""
 _CELL_CHARACTERS = 80
+_SMALL_TABLE_CELL_CHARACTERS = 300
 _MESSAGE_CHARACTERS = 200
+_LAST_WORDS_CHARACTERS = 2_000
 _LARGEST_PART = 4
 _ALL = 1_000_000
 
@@ -45,6 +49,10 @@ class Upstream:
     macros: tuple[Definition, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     """What its checks said when it passed."""
+    helpers: tuple[str, ...] = ()
+    """What else it left behind beside its declared outputs: named, not described."""
+    last_words: str | None = None
+    """What its agent said of its rules and assumptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +60,7 @@ class _Detail:
     """How much of a relation is shown."""
 
     rows: int
+    """Rows of a large relation; a small one is shown in full, or not at all where this is 0."""
     sql_characters: int
     columns_characters: int
 
@@ -95,6 +104,10 @@ def _node_text(node: Upstream, richest: int, max_characters: int) -> str:
         lines.append(_checks_text(node.checks))
     lines += [_fitting(relation, richest, part) for relation in node.relations]
     lines += [_macro_text(macro, _DETAILS[richest]) for macro in node.macros]
+    if node.helpers:
+        lines.append(f"It also left: {', '.join(node.helpers)} (DESCRIBE shows their columns)")
+    if node.last_words and _DETAILS[richest].rows:
+        lines.append(f"Its agent said: {cut(node.last_words, _LAST_WORDS_CHARACTERS)}")
     return "\n".join(lines)
 
 
@@ -128,11 +141,18 @@ def _relation_lines(relation: Relation, detail: _Detail) -> Iterator[str]:
         yield cut(columns, detail.columns_characters)
         if len(columns) > detail.columns_characters:
             yield f"(for all columns: DESCRIBE {relation.name})"
-    yield from (row_line(row, _CELL_CHARACTERS) for row in sample.rows[: detail.rows])
+    if detail.rows:
+        yield from _sample_lines(relation, detail.rows)
     if relation.sql and detail.sql_characters:
         yield _sql(relation.sql, detail)
     elif relation.sql:
         yield "(the SQL that made it is left out)"
+
+
+def _sample_lines(relation: Relation, rows: int) -> Iterator[str]:
+    if relation.row_count is not None and relation.row_count <= SMALL_TABLE_ROWS:
+        return (row_line(row, _SMALL_TABLE_CELL_CHARACTERS) for row in relation.sample.rows)
+    return (row_line(row, _CELL_CHARACTERS) for row in relation.sample.rows[:rows])
 
 
 def _macro_text(macro: Definition, detail: _Detail) -> str:
