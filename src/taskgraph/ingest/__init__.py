@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import iscoroutine
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, TypeAlias, cast
 from taskgraph.database import Cursor
 from taskgraph.errors import IngestError
 from taskgraph.ingest import frames, records, structured, text, workbook
-from taskgraph.ingest.load import create_empty, load
+from taskgraph.ingest.load import LoadedTable, create_empty, load, load_rows
 from taskgraph.ingest.names import require_columns
 from taskgraph.ingest.options import (
     ACCEPTED,
@@ -34,12 +34,12 @@ from taskgraph.ingest.options import (
     source_problems,
 )
 from taskgraph.ingest.paths import FileFacts, FoundFile, Provenance, find_files, provenance
-from taskgraph.ingest.reading import Reading
+from taskgraph.ingest.reading import Reading, Rows
 from taskgraph.spec import SourceNode
 
 __all__ = ["FileFacts", "Ingested", "Provenance", "ingest", "source_problems"]
 
-_Open: TypeAlias = AbstractContextManager[Reading]
+_Open: TypeAlias = AbstractContextManager[Reading] | AbstractContextManager[Rows]
 _READERS: Mapping[Format, Callable[[Sequence[FoundFile], FileRequest], _Open]] = {
     "csv": text.read_text,
     "tsv": text.read_text,
@@ -89,11 +89,11 @@ def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested
 
 def _take(cursor: Cursor, node: SourceNode, opened: _Open) -> Ingested:
     with opened as reading:
-        if reading.names:
-            require_columns(node.columns, reading.names)
-            loaded = load(cursor, node.name, reading)
-        else:
+        if not reading.names:
             loaded = create_empty(cursor, node.name, _declared(node, reading))
+        else:
+            require_columns(node.columns, reading.names)
+            loaded = _loaded(cursor, node.name, reading)
     empty = () if loaded.row_count else ("the table is empty",)
     return Ingested(
         node.name,
@@ -101,6 +101,12 @@ def _take(cursor: Cursor, node: SourceNode, opened: _Open) -> Ingested:
         loaded.columns,
         (*reading.warnings, *empty),
     )
+
+
+def _loaded(cursor: Cursor, table: str, reading: Reading | Rows) -> LoadedTable:
+    if isinstance(reading, Rows):
+        return load_rows(cursor, table, reading)
+    return load(cursor, table, reading)
 
 
 def _called(source: object) -> object:
@@ -121,15 +127,15 @@ def _open_data(source: object) -> _Open:
     if frame is not None:
         return frame
     if isinstance(source, (list, tuple)):
-        return records.read_records(cast("Sequence[object]", source))
+        return nullcontext(records.read_records(cast("Sequence[object]", source)))
     unknown = f"source is of type {type(source).__name__}; {ACCEPTED}"
     problems = source_problems(source)
     if isinstance(source, dict) and not problems:
-        return records.read_columns(cast("dict[object, Any]", source))
+        return nullcontext(records.read_columns(cast("dict[object, Any]", source)))
     raise IngestError("; ".join(problems) or unknown)
 
 
-def _declared(node: SourceNode, reading: Reading) -> tuple[str, ...]:
+def _declared(node: SourceNode, reading: Reading | Rows) -> tuple[str, ...]:
     """The columns of a source that has none to show: those that the node asks for."""
     if node.columns:
         return tuple(node.columns)

@@ -1,20 +1,22 @@
-"""Takes a reading into the workspace as a table: one statement, so it is all there or not at all."""
+"""Takes what a reader hands over into the workspace, as a table: all of it, or nothing."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 
 import duckdb
 
-from taskgraph.database import Cursor, quote
+from taskgraph.database import Cursor, Value, quote
 from taskgraph.errors import IngestError, QueryFailed
 from taskgraph.ingest.names import ROW_ID
-from taskgraph.ingest.reading import Reading, plain
+from taskgraph.ingest.reading import Reading, Rows, plain
 
 _SOURCE = "_ingest_source"
+_ROWS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,38 @@ def load(cursor: Cursor, table: str, reading: Reading) -> LoadedTable:
         )
         [(count,)] = cursor.rows(f"CREATE TABLE {quote(table)} AS SELECT {selected} FROM {_SOURCE}")
     return LoadedTable(count, tuple(zip(names[1:], types[1:], strict=True)))
+
+
+def load_rows(cursor: Cursor, table: str, rows: Rows) -> LoadedTable:
+    """Creates the table from Python's own data, with `_row_id` first.
+
+    Raises:
+        IngestError: DuckDB does not take a value.
+    """
+    columns = tuple(zip(rows.names, rows.types, strict=True))
+    declared = ", ".join(f"{quote(name)} {type_}" for name, type_ in columns)
+    with cursor.transaction():
+        cursor.execute(f"CREATE TABLE {quote(table)} ({ROW_ID} BIGINT, {declared})")
+        count = _append(cursor.raw.appender(quote(table)), zip(*rows.columns, strict=True))
+        stored = cursor.rows(f"DESCRIBE {quote(table)}")
+    types = tuple((str(row[0]), str(row[1])) for row in stored[1:])
+    return LoadedTable(count, types)
+
+
+def _append(appender: duckdb.Appender, rows: Iterator[tuple[Value, ...]]) -> int:
+    """Appends numbered rows, and returns how many there were."""
+    before = 0
+    try:
+        while batch := list(islice(rows, _ROWS_AT_ONCE)):
+            appender.append_rows((row_id, *row) for row_id, row in enumerate(batch, before + 1))
+            appender.flush()
+            before += len(batch)
+    except duckdb.Error as error:
+        last = before + _ROWS_AT_ONCE
+        raise IngestError(f"among rows {before + 1} to {last}: {plain(error)}") from error
+    finally:
+        appender.clear()
+    return before
 
 
 def create_empty(cursor: Cursor, table: str, names: tuple[str, ...]) -> LoadedTable:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
@@ -19,7 +19,6 @@ from typing import Any, TypeAlias
 import duckdb
 
 from taskgraph.database import quote, quote_text, scratch
-from taskgraph.errors import IngestError
 from taskgraph.ingest.names import ROW_ID
 
 Arrow: TypeAlias = Any
@@ -38,6 +37,18 @@ class Reading:
     are no columns at all."""
     names: tuple[str, ...]
     """The names that the other columns are to have, in order."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A source that is Python's own data already."""
+
+    names: tuple[str, ...]
+    types: tuple[str, ...]
+    """DuckDB's names of the columns' types."""
+    columns: tuple[Sequence[Any], ...]
+    """The values of each column, as DuckDB's appender takes them."""
     warnings: tuple[str, ...] = ()
 
 
@@ -97,18 +108,6 @@ def staged(
     numbered = ", ".join([f"rowid + 1 AS {ROW_ID}", *values])
     relation = connection.sql(f"SELECT {numbered} FROM {STAGED}")
     return Reading(ArrowStream(relation), tuple(columns), warnings)
-
-
-@contextmanager
-def translated(what: str) -> Generator[None]:
-    """Turns DuckDB's errors into an `IngestError` about `what`, without DuckDB's advice.
-
-    That advice names options of `read_csv` and `read_json` which a source does not have.
-    """
-    try:
-        yield
-    except duckdb.Error as error:
-        raise IngestError(f"{what}: {plain(error)}") from error
 
 
 def plain(error: duckdb.Error) -> str:

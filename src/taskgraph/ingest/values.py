@@ -19,7 +19,7 @@ from taskgraph.database import fold, quote
 from taskgraph.errors import IngestError
 
 Write: TypeAlias = Callable[[Any], Any]
-"""From a value that is not None to what DuckDB, or inside of a list or dict JSON, takes for it."""
+"""From a value that is not None to what DuckDB's appender takes for it."""
 
 _BYTES = (bytes, bytearray, memoryview)
 _KINDS: tuple[tuple[type | tuple[type, ...], str], ...] = (
@@ -61,8 +61,6 @@ class TypedValues:
     """DuckDB's name of the type."""
     write: Write | None = None
     """How to write a value; None where DuckDB takes it as it is."""
-    nested: bool = False
-    """Whether values go over as JSON."""
     remark: str | None = None
     """What a person should know of them."""
 
@@ -179,26 +177,27 @@ def _of_dicts(values: Sequence[Any]) -> TypedValues:
     present = cast("list[Mapping[object, Any]]", _present(values))
     keys = list(dict.fromkeys(key for value in present for key in value))
     names = [key for key in keys if isinstance(key, str) and key]
-    if not names or len({fold(name) for name in names}) < len(keys):
-        return TypedValues("JSON", nested=True)
     fields = {name: _field(name, [value.get(name) for value in present]) for name in names}
+    distinct = len({fold(name) for name in names}) == len(keys) > 0
+    # A dict with just these keys is a map to DuckDB's client, and an internal error at times.
+    if not distinct or set(names) == {"key", "value"}:
+        return TypedValues("JSON", json_of)
 
     def write(value: Mapping[object, Any]) -> dict[str, Any]:
         return {name: _written(one, value.get(name)) for name, one in fields.items()}
 
     types = ", ".join(f"{quote(name)} {one.type}" for name, one in fields.items())
-    return TypedValues(f"STRUCT({types})", write, nested=True, remark=_first_remark(fields))
+    return TypedValues(f"STRUCT({types})", write, _first_remark(fields))
 
 
 def _of_lists(values: Sequence[Any]) -> TypedValues:
-    items = plain_values(item for value in _present(values) for item in value)
-    item = _inside(typed_values(items))
+    item = typed_values(plain_values(item for value in _present(values) for item in value))
 
     def write(value: Sequence[Any]) -> list[Any]:
-        return [_written(item, one) for one in plain_values(value)]
+        return [_written(item, one) for one in value]
 
     remark = f"holds lists whose items are mixed: {item.remark}" if item.remark else None
-    return TypedValues(f"{item.type}[]", write, nested=True, remark=remark)
+    return TypedValues(f"{item.type}[]", write, remark)
 
 
 _COMPOUND: Mapping[frozenset[str], Callable[[Sequence[Any]], TypedValues]] = {
@@ -256,9 +255,7 @@ def _json_default(value: Any) -> Any:
     if isinstance(value, timedelta):
         return f"{value.days} days {value.seconds} seconds {value.microseconds} microseconds"
     if isinstance(value, _BYTES):
-        raise IngestError(
-            "bytes stand inside of a list or a dict", hint="give them a column of their own"
-        )
+        return text_of(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, Any]", value))
     return str(value)
@@ -266,15 +263,9 @@ def _json_default(value: Any) -> Any:
 
 def _field(name: str, values: Sequence[Any]) -> TypedValues:
     try:
-        return _inside(typed_values(plain_values(values)))
+        return typed_values(plain_values(values))
     except IngestError as error:
         raise IngestError(f"field {name!r}: {error}", error.hint) from error
-
-
-def _inside(item: TypedValues) -> TypedValues:
-    if item.type == "BLOB":
-        json_of(b"")
-    return item
 
 
 def _written(item: TypedValues, value: Any) -> Any:

@@ -143,11 +143,19 @@ class CountingCursor(Cursor):
         return super().rows(sql, parameters)
 
 
-@pytest.mark.parametrize("source", [[{"a": 1}], pl.DataFrame({"a": [1]})], ids=["list", "frame"])
-def test_a_source_costs_the_workspace_two_statements(desk: Desk, source: object) -> None:
+STATEMENTS: dict[str, tuple[object, list[str]]] = {
+    "list": ([{"a": 1}] * 100, ["BEGIN", "CREATE", "DESCRIBE", "COMMIT"]),
+    "frame": (pl.DataFrame({"a": range(100)}), ["DESCRIBE", "CREATE"]),
+}
+
+
+@pytest.mark.parametrize(("source", "statements"), STATEMENTS.values(), ids=list(STATEMENTS))
+def test_a_source_costs_the_workspace_few_statements(
+    desk: Desk, source: object, statements: list[str]
+) -> None:
     cursor = CountingCursor(desk.database)
     desk.take(source, cursor=cursor)
-    assert [statement.split()[0] for statement in cursor.statements] == ["DESCRIBE", "CREATE"]
+    assert [statement.split()[0] for statement in cursor.statements] == statements
 
 
 FILES = """
