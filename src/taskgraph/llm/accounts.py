@@ -136,10 +136,13 @@ class Account:
 
     def _error(self, what: str, option: str) -> LimitReached:
         if self.name:
-            hint = f"Raise {option} of node {self.name!r}, then: taskgraph resume."
+            hint = (
+                f"Raise {option} of node {self.name!r} in the spec, then: taskgraph resume OUTPUT."
+            )
             return NodeLimit(f"node {self.name!r} reached its {what}", hint)
         flag = f"--{option.replace('_', '-')}"
-        return RunLimit(f"the run reached its {what}", f"Go on with: taskgraph resume {flag} MORE.")
+        hint = f"Go on with a higher limit: taskgraph resume OUTPUT {flag} N"
+        return RunLimit(f"the run reached its {what}", hint)
 
 
 def limit_of(value: float | None) -> float:

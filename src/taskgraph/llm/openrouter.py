@@ -183,7 +183,7 @@ class OpenRouter:
             raise ServiceExhausted(
                 f"{self.server.host} limits the rate of {call.request.model!r}: "
                 f"{call.paused_s:,.0f} s of waiting did not help",
-                hint="Lower --max-concurrency, or try later: taskgraph resume.",
+                hint="Lower --max-concurrency, or try later: taskgraph resume OUTPUT.",
             )
 
     def _failed(self, call: Call, failure: Failure) -> Exception:

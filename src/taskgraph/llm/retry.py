@@ -223,13 +223,13 @@ def _rate_limit(refusal: _Refusal) -> Failure | None:
     if _DAILY.search(refusal.error.message):
         reset = resets_at(refusal.reply.headers, refusal.error)
         when = f"The limit resets at {reset:%Y-%m-%d %H:%M} UTC. " if reset else ""
-        return _stop(refusal, ServiceExhausted, f"{when}Then: taskgraph resume.")
+        return _stop(refusal, ServiceExhausted, f"{when}Then: taskgraph resume OUTPUT.")
     return Failure(
         "pause",
         "rate limit",
         refusal.message,
         ServiceExhausted,
-        "Lower --max-concurrency, or try later: taskgraph resume.",
+        "Lower --max-concurrency, or try later: taskgraph resume OUTPUT.",
         wait_s=refusal.asked_wait_s,
     )
 
@@ -288,19 +288,19 @@ def _server(refusal: _Refusal) -> Failure:
         "server",
         refusal.message,
         ModelUnreachable,
-        "The server has trouble: try later with taskgraph resume.",
+        "The server has trouble: try later with taskgraph resume OUTPUT.",
         wait_s=refusal.asked_wait_s,
     )
 
 
 def _unauthorised(refusal: _Refusal) -> Failure:
-    return _stop(refusal, AuthenticationFailed, "Check the API key, then: taskgraph resume.")
+    return _stop(refusal, AuthenticationFailed, "Check the API key, then: taskgraph resume OUTPUT.")
 
 
 def _payment_required(refusal: _Refusal) -> Failure:
     afford = _AFFORDABLE.search(refusal.error.message)
     left = f"The account can pay for {afford[1]} more tokens. " if afford else ""
-    return _stop(refusal, PaymentRequired, f"{left}Add credit, then: taskgraph resume.")
+    return _stop(refusal, PaymentRequired, f"{left}Add credit, then: taskgraph resume OUTPUT.")
 
 
 def _forbidden(refusal: _Refusal) -> Failure:
@@ -327,7 +327,7 @@ def _wrong_endpoint(refusal: _Refusal) -> Failure:
 
 
 def _model_unavailable(refusal: _Refusal) -> Failure:
-    return _stop(refusal, ModelUnavailable, "Choose another model, then: taskgraph resume.")
+    return _stop(refusal, ModelUnavailable, "Choose another model, then: taskgraph resume OUTPUT.")
 
 
 def _rejected(refusal: _Refusal) -> Failure:
@@ -359,7 +359,7 @@ def _not_too_long(failure: Failure) -> Failure:
         reason="stop",
         error=ServiceExhausted,
         message=f"{failure.message} (asks to wait {failure.wait_s:,.0f} s)",
-        hint="Wait as long as the server asks, then: taskgraph resume.",
+        hint="Wait as long as the server asks, then: taskgraph resume OUTPUT.",
     )
 
 

@@ -88,7 +88,9 @@ async def test_call_that_a_budget_does_not_allow_is_not_made() -> None:
     assert str(caught.value) == (
         "node 'a' reached its limit of $20.00: $12.00 is spent, and the next call may cost $10.24"
     )
-    assert caught.value.hint == "Raise max_cost of node 'a', then: taskgraph resume."
+    assert caught.value.hint == (
+        "Raise max_cost of node 'a' in the spec, then: taskgraph resume OUTPUT."
+    )
     assert len(spender.requests) == 1
 
 
@@ -97,7 +99,7 @@ async def test_limit_of_the_run_stops_the_run() -> None:
     await model.complete(request())
     with pytest.raises(RunLimit, match=r"the run reached its limit of \$20\.00") as caught:
         await model.complete(request())
-    assert caught.value.hint == "Go on with: taskgraph resume --max-cost MORE."
+    assert caught.value.hint == ("Go on with a higher limit: taskgraph resume OUTPUT --max-cost N")
 
 
 async def test_tokens_are_a_limit_too() -> None:
