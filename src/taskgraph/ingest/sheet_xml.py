@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 _UNCALCULATED = re.compile(
-    rb'<c\b[^>]*?\br="([A-Z]+\d+)"[^>]*>\s*<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)'
+    rb'<c\b[^>]*?\br="([A-Z]+\d+)"[^>]*>\s*<f(?:\s[^>]*)?>[^<]*</f>'
     rb"\s*(?:<v\s*/>|<v>\s*</v>)?\s*</c>"
 )
 _MERGED = re.compile(rb'<mergeCell\b[^>]*?\bref="([A-Z]+\d+:[A-Z]+(\d+))"')
@@ -35,12 +35,12 @@ class SheetXml:
 def scan_sheet(path: Path, sheet: str) -> SheetXml:
     """Looks through one sheet of an `.xlsx` file; knows nothing where the file is unusual."""
     uncalculated: list[str] = []
-    merged: list[tuple[str, int]] = []
+    text = b""
     for text in _pieces(path, sheet):
-        if b"<f" in text:
+        if b"</f>" in text:
             uncalculated += [cell.decode() for cell in _UNCALCULATED.findall(text)]
-        if b"<mergeCell " in text:
-            merged += [(cells.decode(), int(row)) for cells, row in _MERGED.findall(text)]
+    # Merged cells stand below the last row.
+    merged = [(cells.decode(), int(row)) for cells, row in _MERGED.findall(text)]
     return SheetXml(tuple(uncalculated), tuple(merged))
 
 
