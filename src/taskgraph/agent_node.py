@@ -53,13 +53,14 @@ async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
         emit=shop.emit,
         durable=shop.settled,
     )
-    _demand(result)
+    _demand(node, result)
 
 
-def _demand(result: AgentResult) -> None:
+def _demand(node: PromptNode, result: AgentResult) -> None:
     reason = result.reason or "the agent gave no reason"
     if result.status == "stopped":
-        raise NodeLimit(reason)
+        hint = f"Raise that limit of node {node.name!r}, then: taskgraph resume OUTPUT."
+        raise NodeLimit(reason, hint)
     if result.status == "failed":
         raise AgentFailed(reason)
 
