@@ -14,11 +14,12 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from time import perf_counter
+from time import perf_counter, process_time
 from typing import Any
 
 import duckdb
@@ -99,7 +100,8 @@ KINDS: dict[str, Kind] = {
 
 def write(path: Path, rows: int) -> None:
     if path.suffix == ".xlsx":
-        return write_workbook(path, rows)
+        write_workbook(path, rows)
+        return
     format_ = {".csv": "CSV", ".parquet": "PARQUET", ".jsonl": "JSON"}[path.suffix]
     duckdb.execute(f"COPY ({DATA.format(rows)}) TO {quote_text(str(path))} (FORMAT {format_})")
 
@@ -116,35 +118,50 @@ def write_workbook(path: Path, rows: int) -> None:
     book.save(path)
 
 
-def measure(kind: Kind, side: str, source: Path) -> tuple[float, float]:
-    """Returns the seconds of one ingest, and the peak MiB of this process."""
+@dataclass(frozen=True)
+class Cost:
+    """What one ingest took."""
+
+    seconds: float
+    processor: float
+    """Seconds of processor time, all threads: what is left to compare on a busy machine."""
+    peak: float
+    """MiB of the whole process."""
+
+
+def measure(kind: Kind, side: str, source: Path) -> Cost:
     data = kind.load(source)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "out.db"
-        if side == "floor":
-            connection = duckdb.connect(
-                path, config={"storage_compatibility_version": STORAGE_VERSION}
-            )
-            started = perf_counter()
-            kind.floor(connection, data)
-            seconds = perf_counter() - started
-            connection.close()
-        else:
-            database = Database.create(path)
-            cursor = database.cursor()
-            started = perf_counter()
-            ingest(cursor, SourceNode(name="t", source=data), None)
-            seconds = perf_counter() - started
-            cursor.close()
-            database.close()
-    return seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        work = bare if side == "floor" else whole
+        with work(kind, path, data) as run:
+            started, processor = perf_counter(), process_time()
+            run()
+            seconds, processor = perf_counter() - started, process_time() - processor
+    return Cost(seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
-def in_a_process(name: str, side: str, source: Path) -> tuple[float, float]:
+@contextmanager
+def bare(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
+    connection = duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION})
+    yield lambda: kind.floor(connection, data)
+    connection.close()
+
+
+@contextmanager
+def whole(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
+    del kind
+    database = Database.create(path)
+    cursor = database.cursor()
+    yield lambda: ingest(cursor, SourceNode(name="t", source=data), None)
+    cursor.close()
+    database.close()
+
+
+def in_a_process(name: str, side: str, source: Path) -> Cost:
     command = [sys.executable, "-m", "benchmarks.ingest", "--one", name, side, str(source)]
     answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    seconds, peak = json.loads(answer)
-    return seconds, peak
+    return Cost(**json.loads(answer))
 
 
 def compare(name: str, rows: int, folder: Path) -> None:
@@ -153,24 +170,32 @@ def compare(name: str, rows: int, folder: Path) -> None:
     source = folder / f"{rows}-{kind.file}"
     if not source.exists():
         write(source, rows)
-    sides: dict[str, list[tuple[float, float]]] = {"floor": [], "taskgraph": []}
+    costs: dict[str, list[Cost]] = {"floor": [], "taskgraph": []}
     for _ in range(ROUNDS):
-        for side, measured in sides.items():
+        for side, measured in costs.items():
             measured.append(in_a_process(name, side, source))
-    floor, ours = (median(one[0] for one in sides[side]) for side in sides)
-    floor_peak, our_peak = (median(one[1] for one in sides[side]) for side in sides)
+    floor, ours = (middle(costs[side]) for side in costs)
     print(
-        f"{name:14} {rows:>9,} {floor:8.2f} {ours:10.2f} {ours / floor:6.2f} "
-        f"{floor_peak:10.0f} {our_peak:10.0f}",
+        f"{name:14}{rows:>10,}{floor.seconds:9.2f}{ours.seconds:9.2f}"
+        f"{ours.seconds / floor.seconds:7.2f}{ours.processor / floor.processor:12.2f}"
+        f"{floor.peak:11.0f}{ours.peak:9.0f}",
         flush=True,
     )
 
 
+def middle(costs: list[Cost]) -> Cost:
+    return Cost(
+        median(cost.seconds for cost in costs),
+        median(cost.processor for cost in costs),
+        median(cost.peak for cost in costs),
+    )
+
+
 def main(arguments: list[str]) -> None:
-    """Prints seconds, ratios and peak MiB, one line per kind."""
+    """Prints medians, ratios and peak memory, one line per kind."""
     if arguments[:1] == ["--one"]:
         _, name, side, source = arguments
-        print(json.dumps(measure(KINDS[name], side, Path(source))))
+        print(json.dumps(asdict(measure(KINDS[name], side, Path(source)))))
         return
     rows = int(arguments[0]) if arguments else ROWS
     print(

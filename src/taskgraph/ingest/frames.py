@@ -6,8 +6,9 @@ Their libraries are never imported to find out: whoever holds a frame has its li
 from __future__ import annotations
 
 import sys
+from array import array
 from collections.abc import Generator, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from taskgraph.errors import IngestError
@@ -105,8 +106,8 @@ def _read_pandas(frame: pd.DataFrame) -> Generator[Reading]:
     arrays: list[Arrow] = []
     remarks: list[str] = []
     for position, label in enumerate(frame.columns):
-        array, remark = _pandas_array(frame.iloc[:, position])
-        arrays.append(array)
+        values, remark = _pandas_values(frame.iloc[:, position])
+        arrays.append(values)
         if remark:
             remarks.append(f"column {str(label)!r} {remark}")
     table = pa.Table.from_arrays(arrays, names=[str(label) for label in frame.columns])
@@ -114,23 +115,21 @@ def _read_pandas(frame: pd.DataFrame) -> Generator[Reading]:
         yield Reading(reading.stream, reading.names, (*reading.warnings, *remarks))
 
 
-def _pandas_array(series: Any) -> tuple[Arrow, str | None]:
+def _pandas_values(series: Any) -> tuple[Arrow, str | None]:
     """The column as Arrow, and what a person should know of it."""
     pa = pyarrow()
 
     try:
-        array = pa.Array.from_pandas(series)
+        found = pa.Array.from_pandas(series)
     except (pa.ArrowException, TypeError, ValueError):
         values = plain_values(series.tolist())
         remark = typed_values(values).remark or "is kept as text"
         return pa.array([None if one is None else text_of(one) for one in values]), remark
-    if pa.types.is_timestamp(array.type) and array.type.unit == "ns":
-        try:
-            # Nanoseconds are pandas' habit, not the data's.
-            return array.cast(pa.timestamp("us", array.type.tz)), None
-        except pa.ArrowInvalid:
-            return array, None
-    return array, None
+    if pa.types.is_timestamp(found.type) and found.type.unit == "ns":
+        # Nanoseconds are pandas' habit, and seldom the data's.
+        with suppress(pa.ArrowInvalid):
+            return found.cast(pa.timestamp("us", found.type.tz)), None
+    return found, None
 
 
 @contextmanager
@@ -161,18 +160,18 @@ def _reader(source: Any) -> Arrow:
 def _numbered(reader: Arrow) -> Arrow:
     """Puts row numbers before the columns of each batch; the columns themselves are not copied."""
     pa = pyarrow()
-    compute = pyarrow("pyarrow.compute")
 
     fields = [field.with_name(f"c{number}") for number, field in enumerate(reader.schema)]
     schema = pa.schema([pa.field(ROW_ID, pa.int64()), *fields])
-    one = pa.scalar(1, pa.int64())
 
     def batches() -> Iterator[Arrow]:
         before = 0
         for batch in reader:
-            ones = pa.repeat(one, batch.num_rows)
-            ids = compute.cumulative_sum(ones, start=before)
-            before += batch.num_rows
+            rows = batch.num_rows
+            # Through the standard library: `pa.array` would import pandas, where it is installed.
+            numbers = pa.py_buffer(array("q", range(before + 1, before + rows + 1)))
+            ids = pa.Array.from_buffers(pa.int64(), rows, [None, numbers])
+            before += rows
             yield pa.RecordBatch.from_arrays([ids, *batch.columns], schema=schema)
 
     return pa.RecordBatchReader.from_batches(schema, batches())

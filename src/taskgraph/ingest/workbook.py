@@ -8,7 +8,6 @@ text is text. Rows in which nothing stands are left out. Of merged cells the fir
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -69,12 +68,11 @@ def read_workbook(files: Sequence[FoundFile], request: FileRequest) -> Generator
     book = open_workbook(file)
     name = sheet_name(book, file, request)
     window = window_of(book, file, name, request)
-    with staging() as connection, ThreadPoolExecutor(1) as beside:
-        scan = beside.submit(scan_sheet, file.path, name)
-        sheet = load_sheet(book, file, name, window)
-        if sheet is None:
-            yield Reading(None, (), (f"{file.shown}, sheet {name!r}: nothing stands there",))
-            return
+    sheet = load_sheet(book, file, name, window)
+    if sheet is None:
+        yield Reading(None, (), (f"{file.shown}, sheet {name!r}: nothing stands there",))
+        return
+    with staging() as connection:
         connection.register(_SHEET, sheet.data)
         columns, renamed = _columns(connection, sheet, request)
         through_text = _through_text(columns, request)
@@ -85,10 +83,17 @@ def read_workbook(files: Sequence[FoundFile], request: FileRequest) -> Generator
         warnings = (
             *renamed,
             *read.warnings,
-            *_cell_warnings(sheet, window, scan.result()),
+            *_cell_warnings(sheet, window, _scanned(file, name, sheet)),
             *_mixtures(connection, mixed, window),
         )
         yield staged(connection, values, warnings)
+
+
+def _scanned(file: FoundFile, name: str, sheet: Sheet) -> SheetXml:
+    """What the file says of the sheet's empty cells; nothing where there are none."""
+    if any(column.null_count for column in sheet.data.columns):
+        return scan_sheet(file.path, name)
+    return SheetXml()
 
 
 def _columns(
