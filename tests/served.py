@@ -47,6 +47,23 @@ def service_of(
     return Live(server, models, settings, record, clock or JumpingClock().clock).opened
 
 
+async def run_opened(
+    spec: Spec, folder: Path, settings: RunSettings, open_service: OpenService
+) -> Ran:
+    """Runs a spec into `folder/out.db` with a service that has to be opened."""
+    events: list[Event] = []
+    path = folder / "out.db"
+    ended = await run(
+        spec,
+        path,
+        settings,
+        open_service=open_service,
+        emit=events.append,
+        export_folder=folder,
+    )
+    return Ran(path, ended, events)
+
+
 async def run_served(
     fake: FakeOpenRouter,
     spec: Spec,
@@ -57,17 +74,8 @@ async def run_served(
     clock: Clock | None = None,
 ) -> Ran:
     """Runs a spec into `folder/out.db` with the fake server as its model."""
-    events: list[Event] = []
-    path = folder / "out.db"
-    ended = await run(
-        spec,
-        path,
-        settings,
-        open_service=service_of(fake, spec, settings, record=record, clock=clock),
-        emit=events.append,
-        export_folder=folder,
-    )
-    return Ran(path, ended, events)
+    service = service_of(fake, spec, settings, record=record, clock=clock)
+    return await run_opened(spec, folder, settings, service)
 
 
 def warnings_of(ran: Ran) -> list[str]:
