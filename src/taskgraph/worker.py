@@ -127,6 +127,7 @@ def _nothing() -> None: ...
 def _work_on(inbox: _Inbox) -> None:
     for do in iter(inbox.get, None):
         do()
+        del do  # it holds a connection
 
 
 def _look_at(waiting: asyncio.Future[Any]) -> None:
