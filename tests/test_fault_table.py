@@ -1,9 +1,11 @@
-"""Every fault of the table has a test named after it, or stands in the list of those that wait."""
+"""Every fault of the table has a test named after it, and the note beside this lists them all."""
 
 from __future__ import annotations
 
 import functools
 import re
+from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -55,22 +57,45 @@ FAULTS = {
     44: "chaos with two hundred agents",
     45: "replay without a key",
 }
-WAITING = {40}
-"""Faults of the loop and the run: they need the whole program. Take one out with its test."""
+_NAME = re.compile(r"^(?:async )?def (test_faults?_(\d\d)(?:_to_(\d\d))?_\w+)", re.MULTILINE)
+_NOTE = Path(__file__).parent / "FAULTS.md"
+_START = """# Faults and their tests
 
-_NAME = re.compile(r"test_faults?_(\d\d)(?:_to_(\d\d))?_")
+Each fault of networks, servers and models that a run has to survive, with the tests that show it.
+Written by `python tests/test_fault_table.py`; the test of that name says when it is out of date.
+
+| fault | tests |
+|---|---|
+"""
 
 
 @functools.cache
-def _named() -> set[int]:
-    """Numbers in the names of all tests."""
-    found: set[int] = set()
-    for path in Path(__file__).parent.rglob("test_*.py"):
-        for first, last in _NAME.findall(path.read_text()):
-            found.update(range(int(first), int(last or first) + 1))
-    return found
+def _tests() -> Mapping[int, tuple[str, ...]]:
+    """Each fault's tests, as pytest takes them."""
+    found: defaultdict[int, list[str]] = defaultdict(list)
+    for path in sorted(Path(__file__).parent.rglob("test_*.py")):
+        for name, first, last in _NAME.findall(path.read_text()):
+            for number in range(int(first), int(last or first) + 1):
+                found[number].append(f"{path.relative_to(_NOTE.parent)}::{name}")
+    return {number: tuple(names) for number, names in found.items()}
+
+
+def _note() -> str:
+    rows = (
+        f"| {number}. {fault} | {'<br>'.join(f'`{test}`' for test in _tests().get(number, ()))} |"
+        for number, fault in FAULTS.items()
+    )
+    return _START + "\n".join(rows) + "\n"
 
 
 @pytest.mark.parametrize("number", FAULTS, ids=[f"{n:02}" for n in FAULTS])
-def test_fault_has_a_test_or_waits_for_one(number: int) -> None:
-    assert (number in _named()) != (number in WAITING), FAULTS[number]
+def test_fault_has_a_test(number: int) -> None:
+    assert _tests().get(number), FAULTS[number]
+
+
+def test_note_lists_each_fault_with_its_tests() -> None:
+    assert _NOTE.read_text() == _note(), "run: python tests/test_fault_table.py"
+
+
+if __name__ == "__main__":
+    _NOTE.write_text(_note())

@@ -1,4 +1,4 @@
-"""Faults 21 and 39 in whole runs, and what else concerns all agents: the key, the preflight."""
+"""Faults 21, 39 and 40 in whole runs, and what else concerns all agents: the key, the preflight."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from served import run_served, service_of, sql_call, warnings_of
 from taskgraph.errors import AuthenticationFailed, ModelUnavailable, RunError
 from taskgraph.events import Event
 from taskgraph.llm.clock import Clock
-from taskgraph.runner import run
+from taskgraph.loader import load_spec
+from taskgraph.runner import resume, run
 from taskgraph.settings import RunSettings
 from taskgraph.testing import (
     Answer,
@@ -123,7 +124,7 @@ async def test_fault_39_run_with_twenty_calls_in_flight_or_asleep_ends_within_a_
     assert lost == [(15,)]
 
 
-SPEC = """
+WAITING = """
 NODES = [
     {"name": "orders", "source": [{"id": 1, "amount": 5.0}]},
     *(
@@ -134,21 +135,26 @@ NODES = [
 """
 
 
-def test_fault_39_interrupted_process_with_twenty_calls_in_flight_leaves_a_consistent_file(
-    fake: FakeOpenRouter, tmp_path: Path
-) -> None:
-    for name in AGENTS:
-        fake.agent(name).gate("never").reply("x")
-    (tmp_path / "spec.py").write_text(SPEC)
+def started(spec: str, fake: FakeOpenRouter, folder: Path) -> subprocess.Popen[str]:
+    """Starts the command line on a spec in a process of its own."""
+    (folder / "spec.py").write_text(spec)
     command = ["run", "-s", "spec.py", "-o", "out.db", "--base-url", fake.base_url]
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, "-m", "taskgraph", *command],
-        cwd=tmp_path,
+        cwd=folder,
         env={**os.environ, "OPENROUTER_API_KEY": KEY},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def test_fault_39_interrupted_process_with_twenty_calls_in_flight_leaves_a_consistent_file(
+    fake: FakeOpenRouter, tmp_path: Path
+) -> None:
+    for name in AGENTS:
+        fake.agent(name).gate("never").reply("x")
+    process = started(WAITING, fake, tmp_path)
     fake.wait_until(lambda: sum(map(fake.attempts, AGENTS)) == 20, timeout_s=30)
 
     began = time.monotonic()
@@ -161,6 +167,46 @@ def test_fault_39_interrupted_process_with_twenty_calls_in_flight_leaves_a_consi
     assert KEY not in said
     assert_consistent(tmp_path / "out.db.partial")
     assert took < 1.0, "a second is promised"
+
+
+WORKING = """
+NODES = [
+    {"name": "orders", "source": [{"id": 1, "amount": 5.0}]},
+    {"name": "far", "depends_on": ["orders"], "prompt": "Work."},
+    {"name": "early", "depends_on": ["orders"], "prompt": "Work."},
+]
+"""
+
+
+async def test_fault_40_killed_run_asks_again_only_what_had_no_answer(
+    fake: FakeOpenRouter, tmp_path: Path
+) -> None:
+    far = fake.agent("far").reply(sql_call("FROM orders")).reply(sql_call(view_of("far")))
+    far.gate("never").reply("lost")
+    early = fake.agent("early").gate("never").reply("lost")
+    process = started(WORKING, fake, tmp_path)
+    await asyncio.to_thread(fake.wait_until, lambda: fake.in_flight == 2 and len(far.seen) == 3, 30)
+    process.kill()
+    process.communicate()
+
+    far.reply("Done.")
+    early.reply(sql_call(view_of("early"))).reply("Done.")
+    spec = load_spec("spec.py", directory=tmp_path)
+    settings = RunSettings()
+    service = service_of(fake, spec, settings)
+    ended = await resume(
+        spec, tmp_path / "out.db", settings, open_service=service, emit=lambda event: None
+    )
+
+    assert ended.status == "passed"
+    assert (len(far.seen), len(early.seen)) == (4, 3)
+    assert far.seen[3].messages == far.seen[2].messages
+    assert early.seen[1].messages == early.seen[0].messages
+    calls = rows_of(tmp_path / "out.db", "SELECT node, step FROM _llm_calls ORDER BY ALL")
+    assert calls == [("early", 1), ("early", 2), ("far", 1), ("far", 2), ("far", 3)]
+    costs = "SELECT (SELECT sum(cost_usd) FROM _llm_calls), (SELECT sum(cost_usd) FROM _node_meta)"
+    [(of_calls, of_nodes)] = rows_of(tmp_path / "out.db", costs)
+    assert of_calls == pytest.approx(of_nodes)
 
 
 REFUSALS: dict[str, tuple[ServerState, type[RunError]]] = {
