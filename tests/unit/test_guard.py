@@ -275,6 +275,65 @@ def test_query_is_judged_without_being_run(shared: Cursor) -> None:
         guard(shared).judge_read("DROP VIEW match_a")
 
 
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("CREATE VIEW match_a AS FROM orders", "FROM orders"),
+        ("create or replace view Match_A as WITH c AS (FROM orders) FROM c", "WITH c AS (FROM"),
+        ('CREATE VIEW "Final Table" AS SELECT 1 AS a', "SELECT 1 AS a"),
+    ],
+)
+def test_plain_view_is_judged_without_being_made(shared: Cursor, text: str, query: str) -> None:
+    view = guard(shared, "sql_node").judge_view(text)
+    assert view is not None
+    assert view.query.startswith(query)
+    assert NAMES.owner(view.name) == "match"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE VIEW match_a(x) AS SELECT 1",
+        "CREATE VIEW main.match_a AS SELECT 1",
+        "CREATE VIEW IF NOT EXISTS match_a AS SELECT 1",
+        "CREATE TEMP VIEW match_a AS SELECT 1",
+        "CREATE RECURSIVE VIEW match_a(n) AS SELECT 1",
+        "CREATE VIEW match_a WITH (defer_binding) AS SELECT 1",
+        "CREATE VIEW 'match_a' AS SELECT 1",
+        "CREATE MACRO match_a() AS 1",
+        "DROP VIEW match_a",
+        "CREATE TABLE match_a AS SELECT 1",
+    ],
+)
+def test_what_is_no_plain_view_has_to_be_run(shared: Cursor, text: str) -> None:
+    assert guard(shared, "sql_node").judge_view(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("CREATE VIEW orders AS SELECT 1", "namespace"),
+        ("CREATE VIEW match__validation_a AS SELECT 1", "namespace"),
+        ("CREATE VIEW match_a AS FROM hidden", "relation"),
+        ("CREATE VIEW match_a AS FROM _trace", "relation"),
+        ("CREATE VIEW match_a AS FROM range(nextval('s'))", "function"),
+        ("CREATE VIEW match_a AS FROM read_csv('x')", "function"),
+        ("CREATE VIEW match_a AS WITH x AS (DELETE FROM orders RETURNING *) FROM x", "write"),
+        ("CREATE VIEW match_a AS FROM duckdb_tables()", "catalog"),
+        ("SELECT 1", "statement"),
+    ],
+)
+def test_plain_view_is_refused_for_the_same_reasons(shared: Cursor, text: str, code: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        guard(shared, "sql_node").judge_view(text)
+    assert refusal.value.code == code
+
+
+def test_plain_view_cannot_take_duckdbs_own_names(shared: Cursor) -> None:
+    with pytest.raises(Refused, match="DuckDB's own"):
+        guard(shared, "sql_node", "list").judge_view("CREATE VIEW list_sum AS SELECT 1")
+
+
 def test_dynamic_pivot_sees_only_what_the_node_may_read(shared: Cursor) -> None:
     done = run(shared, "PIVOT orders ON name USING max(id)")
     assert done.result is not None
