@@ -132,6 +132,9 @@ async def test_fault_44_chaos_changes_nothing_in_the_tables(tmp_path: Path) -> N
         ran = await chaotic(spec, new(tmp_path / str(seed)), seed)
         assert ran.ended.status == "passed", f"seed {seed}"
         assert tables_of(ran) == tables_of(calm), f"seed {seed}"
+        steps = "SELECT count(*), count(DISTINCT (node, step)) FROM _llm_calls"
+        [(calls_made, steps_made)] = ran.rows(steps)
+        assert calls_made == steps_made
         [(tries, answers)] = ran.rows("SELECT sum(attempts), count(*) FROM _llm_calls")
         assert tries > 1.1 * answers > 1.1 * 3 * AGENTS
 

@@ -16,7 +16,7 @@ from taskgraph.errors import (
 )
 from taskgraph.llm.endpoint import endpoint
 from taskgraph.llm.openrouter import OpenRouter
-from taskgraph.llm.preflight import Preflight, preflight
+from taskgraph.llm.preflight import REQUEST_S, Preflight, preflight
 from taskgraph.llm.prices import Prices
 from taskgraph.testing import (
     FakeOpenRouter,
@@ -163,6 +163,15 @@ async def test_key_that_allows_less_than_the_run_is_a_warning() -> None:
 async def test_model_that_soon_goes_away_is_a_warning(day: str, warned: bool) -> None:
     found = await checked(ServerState(models=[model_entry(MODEL, expiration_date=day)]))
     assert bool(found.warnings) is warned
+
+
+async def test_two_requests_tell_everything(fake: FakeOpenRouter) -> None:
+    fake.state.models = [model_entry(MODEL), model_entry("x/y")]
+    async with client_of(fake, JumpingClock().clock) as client:
+        found = await preflight(client, (MODEL, "x/y"), TODAY)
+    assert fake.pages == ["/key", "/models"]
+    assert set(found.prices) == {MODEL, "x/y"}
+    assert 2 * REQUEST_S <= 10.0
 
 
 async def test_server_that_is_silent_is_only_a_warning() -> None:

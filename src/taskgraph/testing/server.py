@@ -73,6 +73,8 @@ class FakeOpenRouter:
         self.lanes: dict[str, Lane] = {}
         self.violations: list[str] = []
         self.unexpected: list[str] = []
+        self.pages: list[str] = []
+        """Paths of the pages that were read, in order."""
         self.peak = 0
         """Most requests that were in flight at once."""
         self.in_flight = 0
@@ -153,6 +155,7 @@ class FakeOpenRouter:
         self.lanes.clear()
         self.violations.clear()
         self.unexpected.clear()
+        self.pages.clear()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -229,6 +232,7 @@ class FakeOpenRouter:
         if request.method == "POST" and request.path == CHAT_PATH:
             return await self._chat(request)
         path = request.path.removeprefix(BASE_PATH)
+        self.pages.append(path)
         reply = account.page(self.state, path, request.headers.get("authorization"))
         return reply, Wire(cut_head=0, ending="hang") if self.state.silent_pages else PERFECT
 
