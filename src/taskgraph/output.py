@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from taskgraph.database import writer_of
-from taskgraph.errors import OutputError, WorkspaceError
+from taskgraph.errors import OutputError
 
 _ENDING = ".partial"
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
@@ -60,16 +60,13 @@ def claimed(output: Path, *, replace: bool) -> Generator[Path]:
 
 @contextmanager
 def continued(output: Path) -> Generator[Path]:
-    """Lets this run alone go on with an unfinished `output` inside the block; gives its path.
+    """Lets this run alone go on with an `output` inside the block; gives the path to build it at.
 
     Raises:
         OutputError: another run writes it, or its folder cannot be written.
-        WorkspaceError: there is no unfinished run of it.
     """
     partial = partial_path(output)
     with _held(partial):
-        if not partial.is_file():
-            raise WorkspaceError(f"there is no unfinished run at {str(partial)!r}")
         _make_writable_folder(output.parent)
         yield partial
 
@@ -79,13 +76,15 @@ def resume_command(output: Path) -> str:
     return f"taskgraph resume {shlex.quote(str(output))}"
 
 
-def reopen_finished(output: Path) -> None:
-    """Makes an unfinished run of a finished one, which stays as it is until the end.
+def unfinish(output: Path) -> None:
+    """Makes an unfinished run of a finished one, unless there is one; the finished one stays.
 
     Raises:
         OutputError: the copy cannot be made.
     """
     partial = partial_path(output)
+    if partial.exists():
+        return
     try:
         shutil.copyfile(output, partial)
     except OSError as error:

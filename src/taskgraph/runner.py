@@ -9,7 +9,7 @@ from pathlib import Path
 from time import perf_counter
 
 from taskgraph.database import Database, Limits, Row, read_only
-from taskgraph.errors import OutputError, SettingsError
+from taskgraph.errors import OutputError, SettingsError, WorkspaceError
 from taskgraph.events import (
     Emit,
     Event,
@@ -24,7 +24,7 @@ from taskgraph.export import run_exports
 from taskgraph.llm.service import ModelService, OpenService
 from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, opening_meta
-from taskgraph.output import claimed, continued, discard, partial_path, publish
+from taskgraph.output import claimed, continued, discard, partial_path, publish, unfinish
 from taskgraph.parts import Identity
 from taskgraph.plan import Plan, plan_resume, plan_run
 from taskgraph.progress import Progress
@@ -142,7 +142,7 @@ async def resume(
     emit: Emit,
     export_folder: Path | None = None,
 ) -> RunEnded:
-    """Goes on with the unfinished run of an output; see `plan.plan_resume` for what runs again.
+    """Goes on with the unfinished or failed run of an output; `plan.plan_resume` says with what.
 
     Args and what is returned are those of `run`; `read_unfinished` tells the earlier settings.
 
@@ -161,18 +161,22 @@ async def resume(
 
 
 def read_unfinished(output: Path) -> Recorded:
-    """Reads what the unfinished run of an output has left.
+    """Reads what the unfinished run of an output has left, or a finished one that failed.
 
     Raises:
-        WorkspaceError: there is none, it is being written, or it ended before anything was in it.
+        WorkspaceError: there is none, it is being written, or nothing in it is left to do.
     """
     partial = partial_path(output)
-    with read_only(partial) as connection:
+    path = partial if partial.exists() else output
+    with read_only(path) as connection:
 
         def ask(query: str) -> list[Row]:
             return connection.execute(query).fetchall()
 
-        return read_recorded(ask, read_meta(ask, partial))
+        meta = read_meta(ask, path)
+        if path == output and meta["status"] == "passed":
+            raise WorkspaceError(f"nothing is left to do: all nodes of {str(output)!r} have passed")
+        return read_recorded(ask, meta)
 
 
 async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
@@ -226,8 +230,11 @@ async def _build(job: _Job, service: ModelService | None) -> Built:
     """Makes or reopens the file and runs the nodes into it; the file is closed on return."""
     started = perf_counter()
     limits = Limits(memory=job.settings.memory_limit, threads=job.settings.threads)
-    make = Database.reopen if job.recorded else Database.create
-    database = make(job.partial, limits)
+    if job.recorded:
+        unfinish(job.output)
+        database = Database.reopen(job.partial, limits)
+    else:
+        database = Database.create(job.partial, limits)
     try:
         cursor = database.cursor()
         create_tables(cursor)
