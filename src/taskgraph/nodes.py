@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from functools import partial
 from time import perf_counter
-from typing import Literal, assert_never
+from typing import Literal, TypeVar, assert_never
 
 from taskgraph.agent_node import run_prompt
 from taskgraph.database import Cursor
@@ -19,6 +20,8 @@ from taskgraph.namespace import Scope
 from taskgraph.spec import Node, PromptNode, SourceNode, SqlNode
 from taskgraph.workshop import Workshop
 
+N = TypeVar("N", SourceNode, SqlNode, PromptNode)
+
 
 async def run_node(shop: Workshop, node: Node) -> None:
     """Executes, validates, materialises and records one node; returning means it passed.
@@ -29,17 +32,24 @@ async def run_node(shop: Workshop, node: Node) -> None:
         RunError: nothing can go on.
         Exception: whatever a spec's own callable raised.
     """
+    match node:
+        case SourceNode():
+            await _started(shop, node, _run_source)
+        case SqlNode():
+            async with shop.sql_places:
+                await _started(shop, node, _run_sql)
+        case PromptNode():
+            await _started(shop, node, run_prompt)
+        case _:
+            assert_never(node)
+
+
+async def _started(
+    shop: Workshop, node: N, run: Callable[[Workshop, N, Cursor], Awaitable[None]]
+) -> None:
     shop.emit(NodeStarted(node.name, node.kind))
     with closing(shop.database.cursor()) as cursor:
-        match node:
-            case SourceNode():
-                await _run_source(shop, node, cursor)
-            case SqlNode():
-                await _run_sql(shop, node, cursor)
-            case PromptNode():
-                await run_prompt(shop, node, cursor)
-            case _:
-                assert_never(node)
+        await run(shop, node, cursor)
 
 
 async def _run_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -23,6 +25,12 @@ from taskgraph.tally import Tally
 T = TypeVar("T")
 
 
+def _sql_places() -> asyncio.Semaphore:
+    # One heavy query takes all cores by itself: more of them side by side only share the memory.
+    # With fewer than two, nothing computes while a commit waits for the disk.
+    return asyncio.Semaphore(max(2, os.cpu_count() or 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Workshop:
     """What all nodes of a run share.
@@ -39,6 +47,7 @@ class Workshop:
         directory: where relative source paths start.
         run_id: tells this run's conversations from others'.
         standing: by node, the conversations of an earlier part of the run that go on.
+        sql_places: for SQL nodes, which compute all the time; sources and agents mostly wait.
     """
 
     database: Database
@@ -52,6 +61,7 @@ class Workshop:
     directory: Path | None
     run_id: str
     standing: Mapping[str, Standing]
+    sql_places: asyncio.Semaphore = field(default_factory=_sql_places)
 
     async def in_thread(
         self, cursor: Cursor, work: Callable[[Emit], T], timeout_s: float | None = None
