@@ -137,10 +137,12 @@ class Parser:
         Raises:
             QueryFailed: DuckDB cannot parse it, or it is something else.
         """
-        [(document,)] = self._connection.execute(
-            "SELECT json_serialize_sql(?::VARCHAR)", [query]
-        ).fetchall()
-        return read_tree(document, "statements")
+        if query not in self._trees:
+            [(document,)] = self._connection.execute(
+                "SELECT json_serialize_sql(?::VARCHAR)", [query]
+            ).fetchall()
+            self._trees[query] = read_tree(document, "statements")
+        return self._trees[query]
 
     def trees(self, statement: Statement) -> Iterator[Tree]:
         """Yields the trees of all queries in a statement, found without binding it.
