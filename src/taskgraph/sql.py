@@ -112,6 +112,7 @@ class Parser:
 
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
+        self._trees: dict[str, Tree] = {}  # of the text that was split last
 
     def split(self, text: str, limits: TextLimits = SPEC_TEXT) -> tuple[Statement, ...]:
         """Returns the statements of a text, each exactly as it is to be judged and run.
@@ -120,6 +121,7 @@ class Parser:
             Refused: the text is too large or nested too deeply, holds no statement, or DuckDB
                 cannot parse it; the message has DuckDB's own words, with the place.
         """
+        self._trees.clear()
         check_text(text, limits)
         statements = self._extract(text)
         if not statements:
