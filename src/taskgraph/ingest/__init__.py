@@ -11,13 +11,15 @@ reading, load    what each of these hands over, and how the workspace takes it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from inspect import iscoroutine
 from pathlib import Path
 from typing import Any, TypeAlias, cast
+
+import duckdb
 
 from taskgraph.database import Cursor
 from taskgraph.errors import IngestError
@@ -34,7 +36,7 @@ from taskgraph.ingest.options import (
     source_problems,
 )
 from taskgraph.ingest.paths import FileFacts, FoundFile, Provenance, find_files, provenance
-from taskgraph.ingest.reading import Reading, Rows
+from taskgraph.ingest.reading import Reading, Rows, plain
 from taskgraph.spec import SourceNode
 
 __all__ = ["FileFacts", "Ingested", "Provenance", "ingest", "source_problems"]
@@ -80,11 +82,23 @@ def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested
         return _take(cursor, node, _open_data(source))
     request = file_request(source)
     files = find_files(request, directory)
-    # Hashing takes as long as a tenth of reading: it goes on beside it.
-    with ThreadPoolExecutor(1) as beside:
+    # Hashing takes a tenth of the time that reading takes: it goes on beside it.
+    with _readable_files(), ThreadPoolExecutor(1) as beside:
         facts = beside.submit(provenance, files)
         taken = _take(cursor, node, _READERS[request.format](files, request))
         return replace(taken, provenance=facts.result())
+
+
+@contextmanager
+def _readable_files() -> Generator[None]:
+    """Turns what the system and DuckDB say of files into an `IngestError`, without their paths."""
+    try:
+        yield
+    except OSError as error:
+        name = Path(str(error.filename)).name if error.filename else "a file"
+        raise IngestError(f"{name!r} cannot be read: {error.strerror}") from error
+    except duckdb.Error as error:
+        raise IngestError(f"the source cannot be read: {plain(error)}") from error
 
 
 def _take(cursor: Cursor, node: SourceNode, opened: _Open) -> Ingested:
@@ -95,12 +109,8 @@ def _take(cursor: Cursor, node: SourceNode, opened: _Open) -> Ingested:
             require_columns(node.columns, reading.names)
             loaded = _loaded(cursor, node.name, reading)
     empty = () if loaded.row_count else ("the table is empty",)
-    return Ingested(
-        node.name,
-        loaded.row_count,
-        loaded.columns,
-        (*reading.warnings, *empty),
-    )
+    warnings = (*reading.warnings, *empty)
+    return Ingested(node.name, loaded.row_count, loaded.columns, warnings)
 
 
 def _loaded(cursor: Cursor, table: str, reading: Reading | Rows) -> LoadedTable:

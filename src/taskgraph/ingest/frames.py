@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 from taskgraph.errors import IngestError
 from taskgraph.ingest.names import ROW_ID, column_names
 from taskgraph.ingest.reading import Arrow, ArrowStream, Reading, pyarrow
-from taskgraph.ingest.values import plain_values, text_of, typed_values
+from taskgraph.ingest.values import plain_values, text_of, typed_column
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -106,16 +106,16 @@ def _read_pandas(frame: pd.DataFrame) -> Generator[Reading]:
     arrays: list[Arrow] = []
     remarks: list[str] = []
     for position, label in enumerate(frame.columns):
-        values, remark = _pandas_values(frame.iloc[:, position])
+        values, remark = _pandas_values(str(label), frame.iloc[:, position])
         arrays.append(values)
         if remark:
-            remarks.append(f"column {str(label)!r} {remark}")
+            remarks.append(remark)
     table = pa.Table.from_arrays(arrays, names=[str(label) for label in frame.columns])
     with _read_arrow(table) as reading:
         yield Reading(reading.stream, reading.names, (*reading.warnings, *remarks))
 
 
-def _pandas_values(series: Any) -> tuple[Arrow, str | None]:
+def _pandas_values(name: str, series: Any) -> tuple[Arrow, str | None]:
     """The column as Arrow, and what a person should know of it."""
     pa = pyarrow()
 
@@ -123,8 +123,8 @@ def _pandas_values(series: Any) -> tuple[Arrow, str | None]:
         found = pa.Array.from_pandas(series)
     except (pa.ArrowException, TypeError, ValueError):
         values = plain_values(series.tolist())
-        remark = typed_values(values).remark or "is kept as text"
-        return pa.array([None if one is None else text_of(one) for one in values]), remark
+        texts = pa.array([None if one is None else text_of(one) for one in values])
+        return texts, f"column {name!r} {typed_column(name, values).remark or 'is kept as text'}"
     if pa.types.is_timestamp(found.type) and found.type.unit == "ns":
         # Nanoseconds are pandas' habit, and seldom the data's.
         with suppress(pa.ArrowInvalid):

@@ -65,7 +65,7 @@ def text_part(file: FoundFile, path: Path, request: FileRequest) -> TextPart | N
     if above > len(records):
         raise IngestError(f"{file.shown}: header={above}, but it has {len(records)} rows")
     headless = request.header == "none"
-    cells = records[above if headless else above - 1]
+    cells = [cell.strip() for cell in records[above if headless else above - 1]]
     columns = numbered_names(len(cells)) if headless else column_names(cells)
     named = zip(cells, columns.names, strict=True)
     return TextPart(
@@ -73,7 +73,7 @@ def text_part(file: FoundFile, path: Path, request: FileRequest) -> TextPart | N
         path,
         delimiter,
         columns,
-        frozenset() if headless else frozenset(name for cell, name in named if not cell.strip()),
+        frozenset() if headless else frozenset(name for cell, name in named if not cell),
         above,
         # The last record may have been cut in its middle.
         tuple(one for one in records[above:-1] if len(one) == len(cells)),
@@ -132,7 +132,7 @@ def _rows_above(records: Sequence[Record], request: FileRequest) -> int | None:
 
 
 def _suspicion(shown: str, cells: Record) -> str | None:
-    looking = [cell.strip() for cell in cells if looks_like_data(cell.strip())]
+    looking = [cell for cell in cells if looks_like_data(cell)]
     if not looking or len(looking) * 2 < len(cells):
         return None
     return (

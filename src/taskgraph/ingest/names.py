@@ -27,13 +27,13 @@ def column_names(found: Iterable[str | None]) -> ColumnNames:
     Names that differ only in the case of ASCII letters are the same to DuckDB. `_row_id` is the
     engine's: a source's own becomes `_row_id_2`.
     """
-    stripped = [(name or "").strip() for name in found]
+    given = ["" if name is None or name.isspace() else name for name in found]
     taken = {fold(ROW_ID)}
     # A header `a, a, a_2` keeps its own `a_2`: only names that nobody wrote are given out.
-    written = {fold(name) for name in stripped}
+    written = {fold(name) for name in given}
     names: list[str] = []
     warnings: dict[str, str] = {}
-    for position, name in enumerate(stripped, start=1):
+    for position, name in enumerate(given, start=1):
         wanted = name or f"column_{position}"
         chosen = _free(wanted, taken if name else taken | written, taken | written)
         taken.add(fold(chosen))

@@ -5,7 +5,6 @@ Knows no file and no database, so that a spec's problems are found without touch
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -45,7 +44,7 @@ class FileRequest:
     """As the spec's author wrote it, without `#Sheet`."""
     format: Format
     delimiter: str | None = None
-    """One to four characters; None to find out."""
+    """One character; None to find out."""
     encoding: str | None = None
     """Python's name of the codec; None for UTF-8, or UTF-16 where the file says so."""
     header: Header = "first"
@@ -155,7 +154,8 @@ def nearest(name: str, names: tuple[str, ...]) -> str:
 
 def _request_problems(source: Mapping[str, Any]) -> list[str]:
     declared = source.get("format")
-    format_ = declared if declared in _EVERY else _format_of(split_sheet(str(source["path"]))[0])
+    told = declared is not None and _format(declared) is None
+    format_ = declared if told else _format_of(split_sheet(str(source["path"]))[0])
     problems = _path_problems(str(source["path"]), declared)
     for name, value in source.items():
         if name == "path":
@@ -205,11 +205,7 @@ def _format_of(path: str) -> Format | None:
 
 def _normal(name: str, value: Any) -> Any:
     if name == "header":
-        return (
-            {True: "first", False: "none", None: "none"}.get(value, value)
-            if (value is None or isinstance(value, bool))
-            else value
-        )
+        return "first" if value is True else value or "none"
     if name == "null_text":
         return (value,) if isinstance(value, str) else tuple(value)
     return value
@@ -242,20 +238,17 @@ def _at_most_one_character(value: Any) -> str | None:
     return None if isinstance(value, str) and len(value) <= 1 else "one character, or '' for none"
 
 
-def _delimiter(value: Any) -> str | None:
-    return None if isinstance(value, str) and 1 <= len(value) <= 4 else "one to four characters"
-
-
 def _encoding(value: Any) -> str | None:
     try:
-        codecs.lookup(value)
+        "".encode(value)
     except (LookupError, TypeError):
         return "the name of an encoding, such as 'utf-8', 'utf-16' or 'cp1252'"
     return None
 
 
 def _format(value: Any) -> str | None:
-    return None if value in _EVERY else f"one of {', '.join(sorted(_EVERY))}"
+    known = isinstance(value, str) and value in _EVERY
+    return None if known else f"one of {', '.join(sorted(_EVERY))}"
 
 
 def _date_format(value: Any) -> str | None:
@@ -281,7 +274,7 @@ def _types(value: Any) -> str | None:
 
 _OPTIONS: Mapping[str, _Option] = {
     "format": _Option(_format, _EVERY),
-    "delimiter": _Option(_delimiter, TEXT),
+    "delimiter": _Option(_one_character, TEXT),
     "encoding": _Option(_encoding, TEXT | _JSON),
     "header": _Option(_header, _TABULAR),
     "skip_rows": _Option(_count, _TABULAR),

@@ -9,7 +9,7 @@ from typing import Any, cast
 from taskgraph.errors import IngestError
 from taskgraph.ingest.names import column_names
 from taskgraph.ingest.reading import Rows
-from taskgraph.ingest.values import TypedValues, plain_values, typed_values
+from taskgraph.ingest.values import TypedValues, plain_values, typed_column
 
 
 def read_records(records: Sequence[object]) -> Rows:
@@ -37,7 +37,7 @@ def read_columns(columns: Mapping[object, Iterable[Any]]) -> Rows:
     values = {_name(key): plain_values(column) for key, column in columns.items()}
     _require_same_length(values)
     names = column_names(values)
-    typed = [_typed(name, column) for name, column in values.items()]
+    typed = [typed_column(name, column) for name, column in values.items()]
     remarks = [
         f"column {name!r} {one.remark}"
         for name, one in zip(names.names, typed, strict=True)
@@ -65,13 +65,6 @@ def _require_same_length(values: Mapping[str, Sequence[Any]]) -> None:
     if len(set(lengths.values())) > 1:
         told = ", ".join(f"{name!r} has {length}" for name, length in lengths.items())
         raise IngestError(f"the lists of a dict must be of one length; {told}")
-
-
-def _typed(name: str, values: Sequence[Any]) -> TypedValues:
-    try:
-        return typed_values(values)
-    except IngestError as error:
-        raise IngestError(f"column {name!r}: {error}", error.hint) from error
 
 
 def _written(typed: TypedValues, values: Sequence[Any]) -> Sequence[Any]:

@@ -52,7 +52,7 @@ class Rule:
     fits: str
     """Predicate: the value is written in this way."""
     value: str
-    """The value of a text that fits; of another NULL, or whatever."""
+    """The value of a text that fits. Never fails: of another text it is NULL, or means nothing."""
     quick: str | None = None
     """A cheaper predicate that implies `fits`, for rules that most columns keep; `{v}` stands for
     the value."""
@@ -115,8 +115,8 @@ def _numbers(request: FileRequest) -> Iterator[Rule]:
     whole = rf"-?(0|[1-9]\d{{0,18}}{grouped})"
     number = _number("{c}", request)
     value = f"TRY_CAST({number} AS BIGINT)"
-    quick = r"regexp_full_match({c}, '0|-?[1-9]\d{{0,17}}')"
-    yield Rule("whole numbers", f"{_matches('{c}', whole)} AND {value} IS NOT NULL", value, quick)
+    fits = f"{_matches('{c}', whole)} AND {value} IS NOT NULL"
+    yield Rule("whole numbers", fits, value, _WRITTEN_BACK)
     value = f"TRY_CAST({number} AS DOUBLE)"
     safe = _double_shape(_WHOLE + grouped, point)
     # Longer numbers may come back as others, unless they are written just as a DOUBLE is.

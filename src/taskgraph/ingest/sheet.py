@@ -210,6 +210,8 @@ def _read(book: Book, sheet: str, window: Window, mixed: Mapping[str, str]) -> S
         return None  # the window begins below the last row
     except fastexcel.UnsupportedColumnTypeCombinationError as error:
         raise _Mixed(_mixture(error)) from error
+    except fastexcel.FastExcelError as error:
+        raise IngestError(f"sheet {sheet!r} cannot be read: {_reason(error)}") from error
     errors: Sequence[Any] = found.errors if found else ()
     dropped = _dropped(loaded, data, errors)
     if dropped:
@@ -276,7 +278,8 @@ def _columns(
     if window.header is not None and _doubtful(looked_up):
         headers |= _header_cells(book, sheet, window.header)
     return tuple(
-        SheetColumn(one.name, headers[one.absolute_index], one.absolute_index) for one in found
+        SheetColumn(one.name, headers[one.absolute_index].strip(), one.absolute_index)
+        for one in found
     )
 
 
@@ -317,8 +320,8 @@ def _first_row(book: Book, file: FoundFile, sheet: str, skipped: int) -> int:
         # Without rows to skip calamine begins at the first value, with them at the row named.
         rest = book.load_sheet(sheet, header_row=None).total_height
         whole = book.load_sheet(sheet, header_row=None, skip_rows=1).total_height
-    except fastexcel.InvalidParametersError:
-        return skipped
+    except fastexcel.FastExcelError:
+        return skipped  # an empty sheet, or one that cannot be read: that is told elsewhere
     return max(skipped, whole - rest)
 
 
@@ -330,8 +333,11 @@ def _unreadable(file: FoundFile, error: Exception) -> IngestError:
             f"{file.shown} is protected by a password, or is an .xls under another name",
             hint="save it without a password, as .xlsx",
         )
-    reason = str(error).splitlines()[0].removeprefix("calamine error: ")
-    return IngestError(f"{file.shown} is damaged, or no workbook: {reason}")
+    return IngestError(f"{file.shown} is damaged, or no workbook: {_reason(error)}")
+
+
+def _reason(error: Exception) -> str:
+    return str(error).splitlines()[0].removeprefix("calamine error: ")
 
 
 def _column(letters: str) -> int:

@@ -11,6 +11,7 @@ import duckdb
 from taskgraph.database import quote
 from taskgraph.errors import IngestError
 from taskgraph.ingest.encoding import as_utf8, not_utf8
+from taskgraph.ingest.inference import Misfit
 from taskgraph.ingest.names import (
     ROW_ID,
     ColumnNames,
@@ -56,10 +57,14 @@ def read_json(files: Sequence[FoundFile], request: FileRequest) -> Generator[Rea
             _require_empty(connection, files)
             yield Reading(None, ())
             return
-        expressions, remarks = _json_columns(connection, types)
         columns = column_names(types)
-        expressions = _with_given_types(expressions, columns, request)
-        yield staged(connection, expressions, (*columns.warnings.values(), *remarks))
+        values, remarks = _json_columns(connection, columns, types)
+        wanted = match_columns(request.types, columns.names)
+        for name, type_ in wanted.items():
+            _require_castable(connection, name, values[name], type_)
+        told = [remark for name, remark in remarks.items() if name not in wanted]
+        expressions = _with_types(values, wanted)
+        yield staged(connection, expressions, (*columns.warnings.values(), *told))
 
 
 @contextmanager
@@ -83,9 +88,9 @@ def read_parquet(files: Sequence[FoundFile], request: FileRequest) -> Generator[
             f"CAST({one} AS VARCHAR)" if type_ == "TIME WITH TIME ZONE" else one
             for one, type_ in zip(own, types.values(), strict=True)
         ]
-        expressions = dict(zip(columns.names, values, strict=True))
-        expressions = _with_given_types(expressions, columns, request)
-        selected = ", ".join(f"{value} AS {quote(name)}" for name, value in expressions.items())
+        wanted = match_columns(request.types, columns.names)
+        typed = _with_types(dict(zip(columns.names, values, strict=True)), wanted)
+        selected = ", ".join(f"{value} AS {quote(name)}" for name, value in typed.items())
         relation = connection.sql(
             f"SELECT {_PARQUET_ROW} AS {ROW_ID}, {selected} "
             f"FROM {source} WITH ORDINALITY AS t({', '.join([*own, _PARQUET_ROW])})"
@@ -98,42 +103,52 @@ def _types_of(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, st
     return {str(row[0]): str(row[1]) for row in connection.execute(f"DESCRIBE {query}").fetchall()}
 
 
-def _with_given_types(
-    expressions: Mapping[str, str], columns: ColumnNames, request: FileRequest
-) -> dict[str, str]:
-    wanted = match_columns(request.types, columns.names)
+def _with_types(values: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
     return {
         name: f"CAST({value} AS {wanted[name]})" if name in wanted else value
-        for name, value in expressions.items()
+        for name, value in values.items()
     }
 
 
+def _require_castable(
+    connection: duckdb.DuckDBPyConnection, name: str, value: str, type_: str
+) -> None:
+    try:
+        found = connection.execute(
+            f"SELECT rowid + 1, CAST({value} AS VARCHAR) FROM {STAGED} "
+            f"WHERE {value} IS NOT NULL AND TRY_CAST({value} AS {type_}) IS NULL LIMIT 1"
+        ).fetchall()
+    except duckdb.Error as error:
+        raise IngestError(f"types: {type_!r} of column {name!r}: {plain(error)}") from error
+    for row, text in found:
+        raise IngestError(f"column {name!r} cannot be {type_}: {Misfit(row, text)}")
+
+
 def _json_columns(
-    connection: duckdb.DuckDBPyConnection, types: Mapping[str, str]
-) -> tuple[dict[str, str], list[str]]:
+    connection: duckdb.DuckDBPyConnection, columns: ColumnNames, types: Mapping[str, str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """The expression of each column, and what is odd about those of several types."""
-    expressions: dict[str, str] = {}
-    remarks: list[str] = []
-    for name, given in zip(column_names(types).names, types, strict=True):
+    values: dict[str, str] = {}
+    remarks: dict[str, str] = {}
+    for name, (given, type_) in zip(columns.names, types.items(), strict=True):
         column = quote(given)
-        expressions[name] = column
-        if types[given] != "JSON":
-            continue
-        kinds = _json_kinds(connection, column)
-        if not kinds & {"OBJECT", "ARRAY"}:
-            expressions[name] = f"{column} ->> '$'"
+        kinds = _json_kinds(connection, column) if type_ == "JSON" else frozenset[str]()
+        nested = bool(kinds & {"OBJECT", "ARRAY"})
+        # `->>` takes the quotes off a text, and leaves a whole number whole.
+        values[name] = f"{column} ->> '$'" if kinds and not nested else column
         if len(kinds) > 1:
             told = ", ".join(sorted(kind.lower() for kind in kinds))
-            kept = "JSON" if kinds & {"OBJECT", "ARRAY"} else "text"
-            remarks.append(f"column {name!r} is kept as {kept}: its values are of types {told}")
-    return expressions, remarks
+            kept = "JSON" if nested else "text"
+            remarks[name] = f"column {name!r} is kept as {kept}: its values are of types {told}"
+    return values, remarks
 
 
-def _json_kinds(connection: duckdb.DuckDBPyConnection, column: str) -> set[str]:
+def _json_kinds(connection: duckdb.DuckDBPyConnection, column: str) -> frozenset[str]:
     rows = connection.execute(
         f"SELECT DISTINCT json_type({column}) FROM {STAGED} WHERE {column} IS NOT NULL"
     ).fetchall()
-    return {"NUMBER" if kind in {"UBIGINT", "BIGINT", "DOUBLE"} else kind for (kind,) in rows}
+    numbers = {"UBIGINT", "BIGINT", "DOUBLE"}
+    return frozenset("NUMBER" if kind in numbers else kind for (kind,) in rows)
 
 
 def _of_objects(connection: duckdb.DuckDBPyConnection, source: str) -> bool:

@@ -77,15 +77,23 @@ def plain_values(values: Iterable[Any]) -> list[Any]:
     return [_plain(value) if type(value) in odd else value for value in found]
 
 
-def typed_values(values: Sequence[Any]) -> TypedValues:
+def typed_column(name: str, values: Sequence[Any]) -> TypedValues:
     """Finds the type that holds every value of a column.
 
     Args:
+        name: of the column.
         values: as `plain_values` returns them; None for no value.
 
     Raises:
         IngestError: a value is of a type that has no place in a table; names its row.
     """
+    try:
+        return _typed(values)
+    except IngestError as error:
+        raise IngestError(f"column {name!r}: {error}", error.hint) from error
+
+
+def _typed(values: Sequence[Any]) -> TypedValues:
     kinds = {_kind(type_, values) for type_ in set(map(type, values)) if type_ is not type(None)}
     simple = _TYPES.get(frozenset(kinds))
     if simple:
@@ -191,7 +199,7 @@ def _of_dicts(values: Sequence[Any]) -> TypedValues:
 
 
 def _of_lists(values: Sequence[Any]) -> TypedValues:
-    item = typed_values(plain_values(item for value in _present(values) for item in value))
+    item = _typed(plain_values(item for value in _present(values) for item in value))
 
     def write(value: Sequence[Any]) -> list[Any]:
         return [_written(item, one) for one in value]
@@ -263,7 +271,7 @@ def _json_default(value: Any) -> Any:
 
 def _field(name: str, values: Sequence[Any]) -> TypedValues:
     try:
-        return typed_values(plain_values(values))
+        return _typed(plain_values(values))
     except IngestError as error:
         raise IngestError(f"field {name!r}: {error}", error.hint) from error
 

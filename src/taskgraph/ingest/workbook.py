@@ -106,7 +106,7 @@ def _columns(
     types = _types(connection, [column.name for column in sheet.columns])
     for name, column in zip(names.names, sheet.columns, strict=True):
         type_ = types[column.name]
-        if type_ is None and not column.header.strip():
+        if type_ is None and not column.header:
             continue
         mixed = sheet.mixed.get(column.name)
         source = quote(column.name)

@@ -45,6 +45,21 @@ WRONG: dict[str, tuple[object, str]] = {
             "such as 'utf-8', 'utf-16' or 'cp1252'"
         ),
     ),
+    "a codec that is none for text": (
+        {"path": "x.csv", "encoding": "hex"},
+        (
+            "option 'encoding' is 'hex'; it must be the name of an encoding, "
+            "such as 'utf-8', 'utf-16' or 'cp1252'"
+        ),
+    ),
+    "a delimiter of two characters": (
+        {"path": "x.csv", "delimiter": "||"},
+        "option 'delimiter' is '||'; it must be one character",
+    ),
+    "a format that is none": (
+        {"path": "x.csv", "format": ["csv"]},
+        "option 'format' is ['csv']; it must be one of csv, json, parquet, tsv, xls, xlsx",
+    ),
     "types as a list": (
         {"path": "x.csv", "types": ["BIGINT"]},
         "option 'types' is ['BIGINT']; it must be a dict of column to DuckDB type",

@@ -124,3 +124,15 @@ def test_no_message_holds_an_absolute_path(desk: Desk, write: Write, tmp_path: P
         path = write(f"data/{name}", b"\x00\xff{[\n1,2\n")
         assert str(tmp_path) not in str(desk.refusal(path, tmp_path))
         assert str(tmp_path) not in str(desk.refusal(tmp_path / f"no{name}", tmp_path))
+
+
+def test_a_file_that_may_not_be_read_is_named(
+    desk: Desk, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write("a.csv", "a\n1\n")
+
+    def refuse(*arguments: object, **options: object) -> None:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "open", refuse)  # the tests may run as a user who may read all
+    assert str(desk.refusal(path)) == "'a.csv' cannot be read: Permission denied"

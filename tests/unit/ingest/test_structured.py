@@ -90,6 +90,14 @@ def test_types_that_are_asked_for(desk: Desk, write: Write) -> None:
     assert (taken.types, taken.rows) == (["INTEGER", "VARCHAR"], [(7, "1")])
 
 
+def test_a_value_of_json_that_is_not_of_its_type(desk: Desk, write: Write) -> None:
+    path = write("a.json", '[{"a": 1}, {"a": "n/a"}]')
+    assert str(desk.refusal({"path": path, "types": {"a": "BIGINT"}})) == (
+        "column 'a' cannot be BIGINT: row 2 has 'n/a'"
+    )
+    assert desk.take({"path": path, "types": {"a": "VARCHAR"}}).warnings == ()
+
+
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_json_with_a_byte_order_mark(desk: Desk, write: Write, encoding: str) -> None:
     assert desk.take(write("a.json", '[{"a": "ü"}]'.encode(encoding))).rows == [("ü",)]
