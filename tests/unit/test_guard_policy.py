@@ -92,21 +92,17 @@ def test_table_function_that_computes_is_allowed_everywhere(parse: Parser, name:
         | {name for name in OWN.functions if name.startswith("__")}
     ),
 )
-@pytest.mark.parametrize(
-    "query",
-    [
+def test_function_that_acts_is_refused_everywhere(parse: Parser, name: str) -> None:
+    for query in (
         'SELECT "{}"(1)',
         "SELECT x.{}(1) FROM orders",
         "SELECT list_transform([1], lambda x: system.main.{}(x))",
         "WITH c AS (SELECT 1 ORDER BY {}(1)) FROM c",
-    ],
-    ids=["quoted", "chained", "in a lambda", "in a CTE"],
-)
-def test_function_that_acts_is_refused_everywhere(parse: Parser, name: str, query: str) -> None:
-    with pytest.raises(Refused) as refusal:
-        judged(parse, query.format(name.upper()), "check")
-    assert refusal.value.code == "function"
-    assert name in str(refusal.value)
+    ):
+        with pytest.raises(Refused) as refusal:
+            judged(parse, query.format(name.upper()), "check")
+        assert refusal.value.code == "function"
+        assert name in str(refusal.value)
 
 
 @pytest.mark.parametrize("name", sorted(OWN.relations - CATALOG_RELATIONS))
