@@ -23,7 +23,7 @@ from typing import Literal, TypeAlias
 from taskgraph.database import Cursor, Result, fold
 from taskgraph.errors import Refused
 from taskgraph.guard_policy import Place, PlaceKind, judge, judge_call
-from taskgraph.namespace import Scope
+from taskgraph.namespace import Scope, shown
 from taskgraph.sql import Parser, Statement, builtins
 from taskgraph.sql_text import (
     AGENT_TEXT,
@@ -267,7 +267,8 @@ class Guard:
         schema = [fold(part) for part in path[:-1] if part]
         if schema not in ([place.database, "main"], ["main"], [place.database], []):
             raise Refused(
-                "schema", f"{'.'.join(path)}: objects live in schema main; write {path[-1]}"
+                "schema",
+                f"{shown('.'.join(path))}: objects live in schema main; write {shown(path[-1])}",
             )
         if reason := self._scope.define_refusal(path[-1]):
             raise Refused("namespace", reason)

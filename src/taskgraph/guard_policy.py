@@ -11,7 +11,7 @@ from typing import Literal, TypeAlias, assert_never
 
 from taskgraph.database import fold
 from taskgraph.errors import Refused
-from taskgraph.namespace import Scope
+from taskgraph.namespace import Scope, shown
 from taskgraph.sql import builtins
 from taskgraph.sql_tree import Call, Construct, Relation, Show, TableCall, Tree, uses
 
@@ -107,7 +107,7 @@ def judge_call(function: str, scope: Scope) -> None:
     ):
         raise Refused(
             "function",
-            f"the function {function} is not allowed: SQL here computes from tables, and neither"
+            f"the function {shown(function)} is not allowed: SQL here computes from tables, and neither"
             " acts nor looks at settings, sequences or SQL in strings. Leave it out.",
         )
     # Where nobody owns the name, DuckDB itself says best that there is no such function, and which
@@ -128,7 +128,7 @@ def _judge_table_call(name: str, place: Place) -> None:
 
 
 def _judge_relation(path: tuple[str, ...], place: Place) -> None:
-    text, name = ".".join(path), fold(path[-1])
+    text, name = shown(".".join(path)), fold(path[-1])
     schema = [fold(part) for part in path[:-1]]
     if schema[-1:] == ["information_schema"] and name in builtins().information_schema:
         _judge_catalog(text, place)
@@ -154,7 +154,7 @@ def _judge_show(subject: str | None, place: Place) -> None:
     if subject is None or subject in _SHOWN_LISTS:
         return
     if fold(subject) in builtins().settings or subject.startswith('"'):
-        what = subject.strip('"').upper()
+        what = shown(subject.strip('"').upper())
         raise Refused("setting", f"SHOW {what} is not allowed; SHOW TABLES and DESCRIBE are")
     _judge_name(subject, place.scope)
 

@@ -112,14 +112,14 @@ class Scope:
             through others. Whether the object exists is not asked.
         """
         if name.startswith("_"):
-            return f"{_shown(name)} belongs to the engine, which nodes cannot read"
+            return f"{shown(name)} belongs to the engine, which nodes cannot read"
         owner = self.names.owner(name)
         if owner is None:
-            return f"there is no table, view or macro {_shown(name)}{self._nearest(name)}"
+            return f"there is no table, view or macro {shown(name)}{self._nearest(name)}"
         if owner == self.node or self.names.graph.depends(self.node, owner):
             return None
         return (
-            f"{_shown(name)} belongs to node {owner}, which {self.node} does not depend on; "
+            f"{shown(name)} belongs to node {owner}, which {self.node} does not depend on; "
             f"{self.readable_text()}, or let the spec add {owner!r} to depends_on of {self.node!r}"
         )
 
@@ -134,7 +134,7 @@ class Scope:
 
     def _nearest(self, name: str) -> str:
         known = {fold(text): text for text in self.readable()}
-        near = difflib.get_close_matches(fold(_shown(name)), known, n=3, cutoff=0.6)
+        near = difflib.get_close_matches(fold(shown(name)), known, n=3, cutoff=0.6)
         if near:
             return f"; did you mean {' or '.join(known[text] for text in near)}?"
         return f"; {self.readable_text()}"
@@ -157,7 +157,8 @@ def _declared_names(node: Node) -> tuple[str, ...]:
     return tuple(view.name for view in node.required_views)
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """Returns the name as a message shows it: a hostile one may be as long as the statement."""
     return name if len(name) <= MAX_NAME_BYTES else f"{name[:MAX_NAME_BYTES]}..."
 
 

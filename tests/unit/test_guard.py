@@ -214,6 +214,25 @@ def test_refusal_says_what_why_and_what_instead(
     assert words in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "FROM {}",
+        "FROM vault.{}",
+        "SELECT __{}(1)",
+        "SHOW {}",
+        "FROM {}(1)",
+        "CREATE VIEW {} AS SELECT 1",
+        "CREATE VIEW {}.x AS SELECT 1",
+        "DROP VIEW vault.{}",
+    ],
+)
+def test_refusal_is_short_however_long_the_name(shared: Cursor, text: str) -> None:
+    with pytest.raises(Refused) as refusal:
+        run(shared, text.format("x" * 50_000))
+    assert len(str(refusal.value)) < 800
+
+
 @pytest.mark.parametrize("name", ["list_sum", "list_transform"])
 def test_prefix_gives_no_right_to_duckdbs_own_names(cursor: Cursor, name: str) -> None:
     for text in (f"CREATE MACRO {name}(x) AS x", f"CREATE VIEW {name} AS SELECT 1"):
