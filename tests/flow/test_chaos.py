@@ -130,7 +130,8 @@ async def test_fault_44_chaos_changes_nothing_in_the_tables(tmp_path: Path) -> N
     assert len(tables_of(calm)) == AGENTS + 2
     for seed in SEEDS:
         ran = await chaotic(spec, new(tmp_path / str(seed)), seed)
-        assert ran.ended.status == "passed", f"seed {seed}"
+        errors = {one.node: one.error for one in ran.ended.outcomes if one.error}
+        assert ran.ended.status == "passed", f"seed {seed}: {errors}"
         assert tables_of(ran) == tables_of(calm), f"seed {seed}"
         steps = "SELECT count(*), count(DISTINCT (node, step)) FROM _llm_calls"
         [(calls_made, steps_made)] = ran.rows(steps)
