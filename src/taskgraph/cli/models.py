@@ -40,4 +40,7 @@ def service(
     models = tuple(dict.fromkeys(asked))
     if recorded:
         return replayed(recorded, models)
+    # Half of what such a run imports; one that asks nobody should not wait for it.
+    from taskgraph.llm.live import Live  # noqa: PLC0415
+
     return Live(endpoint(base_url, api_key()), models, settings, record).opened
