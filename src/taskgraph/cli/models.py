@@ -6,7 +6,6 @@ from pathlib import Path
 
 from taskgraph.cli.project import api_key
 from taskgraph.llm.endpoint import endpoint
-from taskgraph.llm.live import Live
 from taskgraph.llm.recording import RecordedModel
 from taskgraph.llm.service import OpenService, replayed, served_by
 from taskgraph.settings import RunSettings
