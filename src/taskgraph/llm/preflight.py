@@ -10,6 +10,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import TYPE_CHECKING
 
 from taskgraph.errors import (
     AuthenticationFailed,
@@ -25,9 +26,12 @@ from taskgraph.llm.loose_json import (
     first_number,
     parsed_json,
 )
-from taskgraph.llm.openrouter import OpenRouter
 from taskgraph.llm.prices import Prices, base_name
 from taskgraph.llm.retry import Failure, excerpt
+
+if TYPE_CHECKING:
+    # It brings httpx, which a run without a model should not wait for.
+    from taskgraph.llm.openrouter import OpenRouter
 
 REQUEST_S = 5.0
 """Seconds for each of the two requests."""
