@@ -1,4 +1,4 @@
-"""Any table comes out of every reader as it went in."""
+"""Any table comes out of every reader as it went in; any damaged file ends in one known error."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Generator
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 
 from ingesting import Desk
 from taskgraph.database import Database
+from taskgraph.errors import IngestError
 from taskgraph.ingest.names import column_names
 
 Columns = dict[str, list[Any]]
@@ -183,3 +185,46 @@ def test_workbooks(
         book.worksheets[0].append(row)
     book.save(tmp_path / "a.xlsx")
     assert desk.take(tmp_path / "a.xlsx").rows == rows_of(columns)
+
+
+@pytest.fixture(scope="module")
+def sound(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """A small file of each format."""
+    folder = tmp_path_factory.mktemp("sound")
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", None], "c": [[1], []]})
+    frame.write_parquet(folder / "a.parquet")
+    book = openpyxl.Workbook()
+    for row in (["a", "b"], [1, "x"], [2, None]):
+        book.worksheets[0].append(row)
+    book.save(folder / "a.xlsx")
+    return {
+        "csv": b'a,b\n1,"x"\n2,\n',
+        "json": b'[{"a": 1, "b": "x", "c": [1]}, {"a": 2, "c": []}]',
+        "jsonl": b'{"a": 1, "b": "x"}\n{"a": 2, "c": []}\n',
+        "parquet": (folder / "a.parquet").read_bytes(),
+        "xlsx": (folder / "a.xlsx").read_bytes(),
+    }
+
+
+@settings(QUICK, max_examples=60)
+@given(
+    st.sampled_from(["csv", "json", "jsonl", "parquet", "xlsx"]),
+    st.integers(0, 10**6),
+    st.integers(0, 20),
+    st.binary(max_size=8) | st.sampled_from([b'"', b"\r", b"{", b"\xff", b",,"]),
+)
+def test_a_damaged_file_is_a_table_or_an_ingest_error(
+    desk: Desk,
+    tmp_path: Path,
+    sound: dict[str, bytes],
+    ending: str,
+    place: int,
+    removed: int,
+    inserted: bytes,
+) -> None:
+    content = sound[ending]
+    at = place % len(content)
+    path = tmp_path / f"a.{ending}"
+    path.write_bytes(content[:at] + inserted + content[at + removed :])
+    with suppress(IngestError):
+        desk.take(path)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, TypeAlias
@@ -106,6 +107,23 @@ def _fastexcel() -> Any:
     return import_module("fastexcel")
 
 
+@contextmanager
+def surviving_panics(file: FoundFile) -> Generator[None]:
+    """Turns a panic of calamine into an `IngestError`.
+
+    A panic of Rust arrives as a BaseException, which would end the whole run.
+
+    Raises:
+        IngestError: the file is damaged in a way that calamine does not foresee.
+    """
+    try:
+        yield
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":
+            raise
+        raise IngestError(f"{file.shown} is damaged: {error}") from error
+
+
 def open_workbook(file: FoundFile) -> Book:
     """Opens a workbook.
 
@@ -129,6 +147,8 @@ def sheet_name(book: Book, file: FoundFile, request: FileRequest) -> str:
         IngestError: there is no such sheet; names those that there are.
     """
     names = tuple(book.sheet_names)
+    if not names:
+        raise IngestError(f"{file.shown} has no sheet")
     if request.sheet is None:
         return names[0]
     by_folded = {fold(name): name for name in names}

@@ -25,6 +25,7 @@ from taskgraph.ingest.sheet import (
     load_sheet,
     open_workbook,
     sheet_name,
+    surviving_panics,
     window_of,
 )
 from taskgraph.ingest.sheet_xml import SheetXml, scan_sheet
@@ -65,10 +66,11 @@ def read_workbook(files: Sequence[FoundFile], request: FileRequest) -> Generator
             the sheet, and the column or the cell.
     """
     [file] = files
-    book = open_workbook(file)
-    name = sheet_name(book, file, request)
-    window = window_of(book, file, name, request)
-    sheet = load_sheet(book, file, name, window)
+    with surviving_panics(file):
+        book = open_workbook(file)
+        name = sheet_name(book, file, request)
+        window = window_of(book, file, name, request)
+        sheet = load_sheet(book, file, name, window)
     if sheet is None:
         yield Reading(None, (), (f"{file.shown}, sheet {name!r}: nothing stands there",))
         return
