@@ -128,9 +128,8 @@ class Parser:
             raise Refused("empty", "there is no statement")
         # The scanner that makes spaces of unicode blanks does not know every way of quoting. What
         # does not come out as it went in would be judged as one thing and run as another.
-        for statement in statements:
-            if statement.text != text and self._extract(statement.text) != [statement]:
-                raise Refused("ambiguous", "the text does not split the same way twice")
+        if not text.isascii() and any(self._extract(one.text) != [one] for one in statements):
+            raise Refused("ambiguous", "the text does not split the same way twice")
         return tuple(statements)
 
     def tree(self, query: str) -> Tree:
@@ -189,8 +188,10 @@ def parser() -> Generator[Parser]:
 
 def _without_what_follows(text: str) -> str:
     """Cuts off a comment behind the semicolon: DuckDB leaves what precedes a statement there."""
+    if ";" not in text:
+        return text
     found = tokens(text)
-    if not found or found[-1].text != ";":
+    if found[-1].text != ";":
         return text
     return text.encode()[: found[-1].start + 1].decode()
 
