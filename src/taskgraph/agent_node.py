@@ -121,7 +121,7 @@ class _Desk:
         return AgentTask(
             node=node.name,
             model=node.model or settings.model,
-            session=f"{self.shop.run_id}/{node.name}",
+            session=self._session,
             system=system_prompt(settings.query_timeout_s, self.room.result_characters),
             brief=await self._brief_text(),
             tools=(RUN_SQL,),
@@ -155,8 +155,14 @@ class _Desk:
         return Checker(self.cursor, guard, self.node, emit).preview()
 
     @property
+    def _session(self) -> str:
+        number = self.shop.brought_back.place(self.node.name).conversation
+        run = self.shop.run_id if number == 1 else f"{self.shop.run_id}-{number}"
+        return f"{run}/{self.node.name}"
+
+    @property
     def _standing(self) -> Standing | None:
-        return self.shop.standing.get(self.node.name)
+        return self.shop.brought_back.standing.get(self.node.name)
 
     async def _brief_text(self) -> str:
         if self._standing:

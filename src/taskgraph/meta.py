@@ -34,7 +34,7 @@ def opening_meta(spec: Spec, identity: Identity) -> Mapping[str, str | None]:
         "duckdb_version": version("duckdb"),
         "python_version": platform.python_version(),
         "platform": platform_text(),
-        "spec": spec_json(spec.origin),
+        "spec": spec_json(spec),
         "spec_source": spec.origin.source or "",
         "fingerprint": fingerprint(spec),
         "node_definitions": json.dumps(definitions(spec)),

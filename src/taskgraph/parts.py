@@ -41,6 +41,7 @@ class Identity:
         run: dict[str, Any] = json.loads(text)
         known = {field.name for field in fields(RunSettings)}
         settings = {key: value for key, value in run["settings"].items() if key in known}
+        settings["overrides"] = tuple(settings.get("overrides", ()))
         parts = (
             Part(datetime.fromisoformat(part["started_at"]), part["elapsed_ms"])
             for part in run["parts"]

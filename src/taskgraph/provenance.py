@@ -9,10 +9,12 @@ import hashlib
 import json
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from taskgraph.spec import Node, PromptNode, SourceNode, Spec, SpecOrigin
+from taskgraph.spec import Node, PromptNode, SourceNode, Spec
 
 _GIT_TIMEOUT_S = 5.0
 
@@ -27,17 +29,53 @@ class Commit:
     """Whether the spec's folder has changes that are not committed."""
 
 
-def spec_json(origin: SpecOrigin) -> str:
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Hashes of the texts that a spec is made of."""
+
+    source_sha256: str | None
+    """The spec's own; None for one that was built in memory."""
+    neighbours: Mapping[str, str]
+    """By module, those that it had imported when it was loaded. Their texts are not kept: a
+    helper is where a password would stand, and the `.db` is handed on."""
+
+
+def spec_json(spec: Spec) -> str:
     """Returns the value of `_workspace_meta.spec`."""
+    origin = spec.origin
     commit = _commit(Path(origin.directory)) if origin.directory else None
     return json.dumps(
         {
             "module": origin.module,
             "file": origin.file,
-            "source_sha256": sha256(origin.source) if origin.source is not None else None,
+            **asdict(texts_of(spec)),
             "git": asdict(commit) if commit else None,
         }
     )
+
+
+def texts_of(spec: Spec) -> Texts:
+    """Hashes what the spec's files say."""
+    source, own = spec.origin.source, spec.module and spec.module.__name__
+    files = {
+        name: Path(module.__file__)
+        for name, module in spec.neighbours.modules.items()
+        if name != own and module.__file__ and module.__file__.endswith(".py")
+    }
+    return Texts(
+        source_sha256=None if source is None else sha256(source),
+        neighbours={
+            name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for name, file in sorted(files.items())
+            if file.is_file()
+        },
+    )
+
+
+def texts_from_json(text: str) -> Texts:
+    """Reads them back from `_workspace_meta.spec`."""
+    spec: dict[str, Any] = json.loads(text)
+    return Texts(spec["source_sha256"], spec["neighbours"])
 
 
 def fingerprint(spec: Spec) -> str:

@@ -41,6 +41,10 @@ class BroughtBack:
     """By node: where its next message will stand."""
     warnings: tuple[Warned, ...] = ()
 
+    def place(self, node: str) -> Place:
+        """Returns where the node's next message will stand."""
+        return self.places.get(node, Place())
+
 
 async def bring_back(database: Database, plan: Plan, recorded: Recorded) -> BroughtBack:
     """Undoes what is not on record, and does again what agents have defined.

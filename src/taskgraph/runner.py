@@ -290,7 +290,7 @@ def _workshop(
         service=service,
         directory=Path(origin.directory) if origin.directory else None,
         run_id=run_id,
-        standing=brought_back.standing,
+        brought_back=brought_back,
     )
 
 

@@ -40,3 +40,5 @@ class RunSettings:
     """Memory for DuckDB, such as `4GB`."""
     threads: int | None = None
     """Threads for DuckDB, at least `LEAST_THREADS`; None for one per core."""
+    overrides: tuple[str, ...] = ()
+    """Fields that a flag or the environment states: they go before what a prompt node says."""

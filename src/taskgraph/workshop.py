@@ -17,7 +17,7 @@ from taskgraph.guard import Guard
 from taskgraph.llm.service import ModelService
 from taskgraph.materialise import Tables
 from taskgraph.namespace import Names, Scope
-from taskgraph.resume import Standing
+from taskgraph.resume import BroughtBack
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Node
 from taskgraph.tally import Tally
@@ -46,7 +46,7 @@ class Workshop:
         service: what prompt nodes ask their models through; None if none will run.
         directory: where relative source paths start.
         run_id: tells this run's conversations from others'.
-        standing: by node, the conversations of an earlier part of the run that go on.
+        brought_back: the conversations of an earlier part of the run.
         sql_places: for SQL nodes, which compute all the time; sources and agents mostly wait.
     """
 
@@ -60,7 +60,7 @@ class Workshop:
     service: ModelService | None
     directory: Path | None
     run_id: str
-    standing: Mapping[str, Standing]
+    brought_back: BroughtBack
     sql_places: asyncio.Semaphore = field(default_factory=_sql_places)
 
     async def in_thread(

@@ -19,6 +19,7 @@ from taskgraph.errors import InternalError, TaskgraphError
 _COMMANDS = {
     "init": "Start a project: a spec that runs at once, its data, and the guide.",
     "run": "Run a spec and write its .db file.",
+    "resume": "Go on with an unfinished or failed run.",
     "show": "Show a spec's graph, or what is in a .db file.",
 }
 """Command to short help. A command lives in the module of its name, as `command`."""

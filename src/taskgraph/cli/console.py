@@ -21,7 +21,7 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.llm.messages import NOTHING_USED, Usage
-from taskgraph.output import partial_path
+from taskgraph.output import partial_path, resume_command
 
 Write: TypeAlias = Callable[[str], None]
 
@@ -55,10 +55,11 @@ class PlainLines:
 
     def _lines(self, event: Event) -> Iterable[str]:
         match event:
-            case RunStarted(nodes=nodes):
+            case RunStarted(nodes=nodes, kept=kept):
                 self._total = len(nodes)
                 self._width = max((len(name) for name, _ in nodes), default=0)
-                return ()
+                self._numbers = {name: number for number, name in enumerate(kept, start=1)}
+                return (f"Going on: {len(kept)} of {len(nodes)} have passed.",) if kept else ()
             case NodeStarted(node=node, kind=kind):
                 return (f"{self._place(node)} {styled('START')} {kind:<6} {node}",)
             case NodeEnded(outcome=outcome):
@@ -144,14 +145,14 @@ def export_line(name: str, error: str | None) -> str:
 
 
 def closing_lines(ended: RunEnded) -> Iterator[str]:
-    """Sums the run up, the counts and the file's path in the last line."""
+    """Sums the run up: the counts and the file's path, and how to go on where that is possible."""
     yield ""
-    if ended.status in ("stopped", "interrupted"):
-        yield "What was done so far is kept; start over with --force."
     usage = sum((outcome.usage for outcome in ended.outcomes), NOTHING_USED)
     first = _FIRST_WORD.get(ended.status, "Done.")
     parts = [f"{first} {counts_text(ended.outcomes)}", *spent(usage), duration(ended.elapsed_ms)]
     yield f"{'  '.join(parts)}   {file_of(ended)}"
+    if ended.status in _FIRST_WORD:
+        yield f"Go on with: {resume_command(Path(ended.output))}"
 
 
 def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:

@@ -99,17 +99,27 @@ def spec_option(function: Function) -> Function:
 
 def run_settings_options(function: Function) -> Function:
     """Gives a command an option for each of the run's settings."""
-    defaults = RunSettings()
     for setting in reversed(SETTINGS):
-        function = option(
-            setting.option,
-            *([setting.short] if setting.short else []),
-            type=setting.type,
-            default=getattr(defaults, setting.field),
-            show_default=setting.without or True,
-            help=setting.help,
-        )(function)
+        function = _setting_option(setting, setting.without or True)(function)
     return function
+
+
+def resume_settings_options(function: Function) -> Function:
+    """Gives a command the same options, each with what the run had as its default."""
+    for setting in reversed(SETTINGS):
+        function = _setting_option(setting, "as the run had it")(function)
+    return function
+
+
+def _setting_option(setting: Setting, shown: str | bool) -> Callable[[Function], Function]:
+    return option(
+        setting.option,
+        *([setting.short] if setting.short else []),
+        type=setting.type,
+        default=getattr(RunSettings(), setting.field),
+        show_default=shown,
+        help=setting.help,
+    )
 
 
 def stated(ctx: click.Context) -> Mapping[str, Any]:
@@ -127,9 +137,14 @@ def run_settings(project: Mapping[str, Any], stated: Mapping[str, Any]) -> RunSe
     return replace(RunSettings(), **{**project, **stated})
 
 
+def overrides(stated: Collection[str]) -> tuple[str, ...]:
+    """Returns which of the stated fields go before what a prompt node says for itself."""
+    return tuple(sorted(_OF_A_NODE.intersection(stated)))
+
+
 def overridden(spec: Spec, stated: Collection[str]) -> Spec:
     """Returns the spec without its nodes' own word on what a flag or the environment states."""
-    silenced: dict[str, Any] = dict.fromkeys(_OF_A_NODE.intersection(stated))
+    silenced: dict[str, Any] = dict.fromkeys(overrides(stated))
     if not silenced:
         return spec
     return replace(

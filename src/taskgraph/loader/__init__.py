@@ -27,7 +27,9 @@ from taskgraph.spec import Node, Spec, SpecOrigin
 __all__ = ["check_nodes", "importable", "load_spec", "read_spec_module"]
 
 
-def load_spec(target: str | None, *, directory: Path, configured: str | None = None) -> Spec:
+def load_spec(
+    target: str | None, *, directory: Path, configured: str | None = None, text: str | None = None
+) -> Spec:
     """Finds, imports and checks a spec.
 
     Args:
@@ -35,13 +37,15 @@ def load_spec(target: str | None, *, directory: Path, configured: str | None = N
             `configured`, or for `specs.main` where `specs/main.py` exists.
         directory: the working directory: relative paths and modules are looked for in it.
         configured: what `[tool.taskgraph].spec` says.
+        text: what the spec's file said once, to be loaded instead of what it says now.
 
     Raises:
         SettingsError: no spec is named, or there is none of that name.
         SpecError: the module raised while it was imported, or the spec has problems: all of them.
     """
     directory = directory.resolve()
-    imported = import_spec(locate(target, directory=directory, configured=configured), directory)
+    location = locate(target, directory=directory, configured=configured)
+    imported = import_spec(location, directory, text)
     spec = read_spec_module(imported.module, imported.origin)
     return replace(spec, neighbours=imported.neighbours)
 

@@ -32,12 +32,13 @@ class Imported:
     neighbours: Neighbours
 
 
-def import_spec(location: Location, directory: Path) -> Imported:
+def import_spec(location: Location, directory: Path, text: str | None = None) -> Imported:
     """Imports the module of a spec.
 
     Args:
         location: where it is.
         directory: the working directory, absolute.
+        text: what its file said once, to be run instead of what it says now.
 
     Raises:
         SettingsError: there is no such module, or it is no Python file.
@@ -46,12 +47,12 @@ def import_spec(location: Location, directory: Path) -> Imported:
     neighbours = Neighbours(location.folders)
     with importable(neighbours):
         try:
-            module, file = _executed(location, directory)
+            module, file = _executed(location, directory, text)
         except (Exception, SystemExit) as error:
             if isinstance(error, SettingsError):
                 raise
             raise import_failure(error, location, directory) from error
-    return Imported(module, _origin(location, file, directory), neighbours)
+    return Imported(module, _origin(location, file, directory, text), neighbours)
 
 
 @contextmanager
@@ -99,12 +100,16 @@ def _stands_in(module: ModuleType, folders: Set[str]) -> bool:
 class _Loader(SourceFileLoader):
     """Runs what the file says now, which is what is recorded: a compiled copy may be older."""
 
+    text: str | None = None
+    """What it said once, to be run instead."""
+
     def get_code(self, fullname: str) -> CodeType:
         path = self.get_filename(fullname)
-        return self.source_to_code(self.get_data(path), path)
+        text = self.text and self.text.removeprefix("\ufeff")
+        return self.source_to_code(text or self.get_data(path), path)
 
 
-def _executed(location: Location, directory: Path) -> tuple[ModuleType, Path]:
+def _executed(location: Location, directory: Path, text: str | None) -> tuple[ModuleType, Path]:
     found = _found(location, directory)
     file = Path(found.origin or "")
     if file.suffix != ".py":
@@ -113,6 +118,7 @@ def _executed(location: Location, directory: Path) -> tuple[ModuleType, Path]:
             "write the name of a module in it, as in specs.main",
         )
     found.loader = _Loader(found.name, str(file))
+    found.loader.text = text
     module = importlib.util.module_from_spec(found)
     before = sys.modules.get(found.name)
     sys.modules[found.name] = module
@@ -140,14 +146,17 @@ def _found(location: Location, directory: Path) -> ModuleSpec:
     return found
 
 
-def _origin(location: Location, file: Path, directory: Path) -> SpecOrigin:
-    written = file.read_bytes()
-    with file.open("rb") as stream:
-        encoding, _ = detect_encoding(stream.readline)
+def _origin(location: Location, file: Path, directory: Path, text: str | None) -> SpecOrigin:
     return SpecOrigin(
         module=location.target if location.file is None else None,
         file=as_written(file, location, directory),
-        # A byte order mark stays, so that the text can be written as it was.
-        source=written.decode("utf-8" if encoding == "utf-8-sig" else encoding),
+        source=_read(file) if text is None else text,
         directory=str(file.parent),
     )
+
+
+def _read(file: Path) -> str:
+    with file.open("rb") as stream:
+        encoding, _ = detect_encoding(stream.readline)
+    # A byte order mark stays, so that the text can be written as it was.
+    return file.read_bytes().decode("utf-8" if encoding == "utf-8-sig" else encoding)

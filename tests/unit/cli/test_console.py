@@ -121,12 +121,11 @@ def test_run_ends_with_its_failures_and_one_line_that_sums_it_up() -> None:
 @pytest.mark.parametrize(
     ("status", "word"), [("stopped", "Stopped."), ("interrupted", "Interrupted.")]
 )
-def test_unfinished_run_says_what_is_kept_and_where(status: str, word: str) -> None:
-    *_, kept, last = plain(written(PlainLines, ended(status))).splitlines()
-    assert "kept" in kept
-    assert "--force" in kept
-    assert last.startswith(f"{word} PASS=1")
-    assert last.endswith("runs/a b.db.partial")
+def test_unfinished_run_says_in_its_last_line_how_to_go_on(status: str, word: str) -> None:
+    *_, told, last = plain(written(PlainLines, ended(status))).splitlines()
+    assert told.startswith(f"{word} PASS=1")
+    assert told.endswith("runs/a b.db.partial")
+    assert last == "Go on with: taskgraph resume 'runs/a b.db'"
 
 
 def test_stopped_and_cancelled_nodes_are_counted_where_there_are_any() -> None:

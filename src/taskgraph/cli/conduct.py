@@ -1,0 +1,90 @@
+"""What `run` and `resume` have in common: who answers, who listens, and how it ends."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from taskgraph.cli.console import PlainLines, failures_only, file_of
+from taskgraph.cli.ending import ExitCode, run_exit_code, write_line
+from taskgraph.cli.interrupt import run_interruptibly
+from taskgraph.cli.json_lines import json_lines
+from taskgraph.cli.project import Project
+from taskgraph.cli.settings import option
+from taskgraph.cli.text import wants_color
+from taskgraph.events import Emit, RunEnded
+from taskgraph.settings import DEFAULT_BASE_URL
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+FILE: click.Path = click.Path(dir_okay=False, path_type=Path)
+_OPTIONS = (
+    option("base-url", help="Any server of chat completions.", show_default=DEFAULT_BASE_URL),
+    option("replay", type=FILE, help="Answer from this recording: no key, no network."),
+    option("record", type=FILE, help="Write the model's answers into this recording."),
+    option("quiet", "-q", is_flag=True, help="Tell of failures only."),
+    option("json", "as_json", is_flag=True, help="Write the events to stdout as JSON lines."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a person wants a run to be carried out; nothing of it changes what comes out."""
+
+    base_url: str
+    replay: Path | None
+    record: Path | None
+    quiet: bool
+    as_json: bool
+
+    @classmethod
+    def of(cls, ctx: click.Context, project: Project) -> Manner:
+        """Reads it from a command's options.
+
+        Raises:
+            click.UsageError: two of them exclude one another.
+        """
+        given = ctx.params
+        if given["replay"] and given["record"]:
+            raise click.UsageError("--replay and --record exclude one another.")
+        return cls(
+            base_url=given["base_url"] or project.base_url or DEFAULT_BASE_URL,
+            replay=given["replay"],
+            record=given["record"],
+            quiet=given["quiet"],
+            as_json=given["as_json"],
+        )
+
+    @property
+    def listener(self) -> Emit:
+        """What tells a person, or a program, of the run."""
+        if self.as_json:
+            return json_lines(lambda line: write_line(line, sys.stdout))
+        color = wants_color(sys.stderr)
+
+        def write(line: str) -> None:
+            write_line(line, sys.stderr, color=color)
+
+        return failures_only(write) if self.quiet else PlainLines(write)
+
+
+def manner_options(function: Function) -> Function:
+    """Gives a command the options that say how to carry out a run."""
+    for add in reversed(_OPTIONS):
+        function = add(function)
+    return function
+
+
+def conduct(work: Coroutine[Any, Any, RunEnded], manner: Manner) -> ExitCode:
+    """Runs to the end or the first interruption, and writes where the file is."""
+    ended = run_interruptibly(work)
+    if ended is None:
+        return ExitCode.INTERRUPTED
+    if not manner.as_json and (manner.quiet or not sys.stdout.isatty()):
+        write_line(str(file_of(ended)), sys.stdout)
+    return run_exit_code(ended)

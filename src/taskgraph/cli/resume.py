@@ -1,0 +1,160 @@
+"""`taskgraph resume`: an unfinished run goes on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+
+from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
+from taskgraph.cli.ending import ExitCode
+from taskgraph.cli.models import service
+from taskgraph.cli.project import Project, read_project
+from taskgraph.cli.settings import (
+    overridden,
+    overrides,
+    resume_settings_options,
+    stated,
+)
+from taskgraph.errors import SettingsError, WorkspaceError
+from taskgraph.llm.recording import RecordedModel
+from taskgraph.loader import load_spec
+from taskgraph.output import output_path, resume_command
+from taskgraph.plan import changed_nodes, plan_resume
+from taskgraph.provenance import texts_from_json, texts_of
+from taskgraph.recorded import Recorded
+from taskgraph.runner import read_unfinished, resume
+from taskgraph.spec import Spec
+
+DEFAULT_FOLDER = Path("runs")
+_MOST_CHANGES = 5
+
+
+@click.command("resume")
+@click.argument("output", type=FILE, required=False)
+# Not from the environment: TASKGRAPH_SPEC says which spec `run` runs.
+@click.option(
+    "--spec",
+    "-s",
+    help="`current`, `recorded`, or the module or file that the spec is in now.",
+    show_default="current, unless it has changed",
+)
+@resume_settings_options
+@manner_options
+@click.pass_context
+def command(ctx: click.Context, output: Path | None, spec: str | None, **_others: Any) -> ExitCode:
+    """Go on with an unfinished or failed run.
+
+    OUTPUT is the file that the run was to write; without it, the only unfinished one in runs/.
+    What has passed stays, interrupted agents go on with their conversations, and what has failed
+    is tried again. The settings are those of the run, unless a flag says otherwise.
+    """
+    project = read_project(Path.cwd())
+    output = output_path(output) if output else _only_unfinished(DEFAULT_FOLDER)
+    recorded = read_unfinished(output)
+    loaded = _spec(spec, output, recorded, project)
+    return go_on(loaded, output, recorded, stated(ctx), Manner.of(ctx, project))
+
+
+def go_on(
+    spec: Spec, output: Path, recorded: Recorded, given: Mapping[str, Any], manner: Manner
+) -> ExitCode:
+    """Resumes a run with its own settings, except for those that are given."""
+    earlier = recorded.identity.settings
+    firm = overrides([*given, *earlier.overrides])
+    settings = replace(earlier, **given, overrides=firm)
+    spec = overridden(spec, firm)
+    left = replace(spec, nodes=tuple(plan_resume(spec, recorded).nodes.values()))
+    open_service = service(
+        left,
+        settings,
+        base_url=manner.base_url,
+        recorded=RecordedModel(manner.replay) if manner.replay else None,
+        record=manner.record,
+    )
+    work = resume(spec, output, settings, open_service=open_service, emit=manner.listener)
+    return conduct(work, manner)
+
+
+def unfinished_in(folder: Path) -> list[Path]:
+    """Returns the outputs of all unfinished runs in a folder."""
+    return sorted(output_path(path) for path in folder.glob("*.db.partial"))
+
+
+def demand_unchanged(spec: Spec, output: Path, meta: Mapping[str, str]) -> None:
+    """Makes sure that a spec is the one that the run began with.
+
+    Raises:
+        SettingsError: it is not, and the person has to say which one is meant.
+    """
+    if texts_of(spec) != texts_from_json(meta["spec"]):
+        raise _asks_which(spec, output, meta)
+
+
+def _only_unfinished(folder: Path) -> Path:
+    found = unfinished_in(folder)
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise WorkspaceError(
+            f"there is no unfinished run in {str(folder)!r}",
+            hint="Name the file that the run was to write: taskgraph resume OUTPUT.",
+        )
+    commands = "\n  ".join(map(resume_command, found))
+    raise WorkspaceError(
+        f"there are {len(found)} unfinished runs in {str(folder)!r}",
+        hint=f"Say which:\n  {commands}",
+    )
+
+
+def _spec(choice: str | None, output: Path, recorded: Recorded, project: Project) -> Spec:
+    origin: Mapping[str, Any] = json.loads(recorded.meta["spec"])
+    named = choice if choice not in (None, "current", "recorded") else None
+    target: str | None = named or origin["module"] or origin["file"]
+    if target is None:
+        raise WorkspaceError(f"the spec of {str(output)!r} was built in memory: resume it there")
+    if choice == "recorded":
+        return _recorded_spec(target, recorded.meta, project)
+    spec = _load(target, project)
+    if choice is None:
+        demand_unchanged(spec, output, recorded.meta)
+    return spec
+
+
+def _load(target: str, project: Project, text: str | None = None) -> Spec:
+    """Loads the spec from where the person is, or else from the project's folder."""
+    try:
+        return load_spec(target, directory=Path.cwd(), text=text)
+    except SettingsError:
+        if project.directory == Path.cwd():
+            raise
+        return load_spec(target, directory=project.directory, text=text)
+
+
+def _recorded_spec(target: str, meta: Mapping[str, str], project: Project) -> Spec:
+    spec = _load(target, project, meta["spec_source"])
+    now, then = texts_of(spec).neighbours, texts_from_json(meta["spec"]).neighbours
+    changed = [name for name in now.keys() | then.keys() if now.get(name) != then.get(name)]
+    if changed:
+        raise SettingsError(
+            f"the spec cannot be had as it was: it imports {', '.join(sorted(changed))}, changed "
+            "since, and only the spec's own text is in the file",
+            hint="Put back what it imports, or go on with --spec current.",
+        )
+    return spec
+
+
+def _asks_which(spec: Spec, output: Path, meta: Mapping[str, str]) -> SettingsError:
+    changed = changed_nodes(spec, meta)
+    shown = ", ".join(changed[:_MOST_CHANGES]) + (", ..." if len(changed) > _MOST_CHANGES else "")
+    what = f"defined otherwise: {shown}" if changed else "no node is defined otherwise"
+    command = resume_command(output)
+    return SettingsError(
+        f"the spec has changed since the run began ({what})",
+        hint=f"Run what has changed, and all that depends on it, again: {command} --spec current. "
+        f"Or go on as it was: {command} --spec recorded.",
+    )
