@@ -6,6 +6,7 @@ parser queries that it can show the tree of, where it cannot show the tree of th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -19,6 +20,7 @@ from taskgraph.errors import Refused
 MAX_BRACKET_DEPTH = 100
 MAX_LAMBDA_DEPTH = 6
 MAX_DYNAMIC_PIVOTS = 20
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
 
 
@@ -72,7 +74,7 @@ def tokens(text: str) -> list[Token]:
     return [
         Token(kind.name, raw[start:end].strip(b" \t\n\r\v\f").decode("utf-8", "replace"), start)
         for (start, kind), end in zip(marks, ends, strict=False)
-        if kind.name != "comment"
+        if kind is not duckdb.token_type.comment
     ]
 
 
@@ -110,7 +112,7 @@ def check_text(text: str, limits: TextLimits) -> None:
         raise Refused(
             "too_long", f"the SQL has {size:,} bytes, the limit is {limits.max_bytes:,}: split it"
         )
-    if any((char < " " and char not in "\t\n\r\v\f") or char == "\x7f" for char in text):
+    if _CONTROL.search(text):
         raise Refused("text", "the SQL holds control characters: leave them out, or use chr()")
     found = tokens(text)
     if len(found) > limits.max_tokens:

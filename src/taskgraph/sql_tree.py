@@ -102,7 +102,7 @@ def uses(tree: Tree) -> Iterator[Use]:
 def _parts(fields: dict[str, Tree], ctes: _Ctes) -> Iterator[tuple[Tree, _Ctes]]:
     """Yields the parts below one, each with the CTEs that it sees."""
     if "cte_map" not in fields:
-        yield from ((part, ctes) for part in fields.values())
+        yield from ((part, ctes) for part in fields.values() if isinstance(part, (dict, list)))
         return
     seen = ctes
     for entry in fields["cte_map"]["map"]:
