@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
-    ("engine", "worker", "result"),
+    ("duckdb_errors", "engine", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree", "schema"),
     ("sql", "settings", "events", "llm.model", "namespace"),
@@ -105,7 +105,7 @@ def test_no_import_cycle() -> None:
 
 
 FOREIGN = {
-    "duckdb": {"engine", "result", "database", "sql", "sql_text", "ingest"},
+    "duckdb": {"duckdb_errors", "engine", "result", "database", "sql", "sql_text", "ingest"},
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},

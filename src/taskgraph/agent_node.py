@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from taskgraph.agent.brief import AgentBrief, brief_text
-from taskgraph.agent.inputs import SAMPLE_ROWS, Relation, Upstream
+from taskgraph.agent.inputs import SAMPLE_ROWS, SMALL_TABLE_ROWS, Relation, Upstream
 from taskgraph.agent.loop import run_agent
 from taskgraph.agent.prompts import system_prompt
 from taskgraph.agent.room import Room, room_in
@@ -13,9 +13,10 @@ from taskgraph.agent.session import Session
 from taskgraph.agent.task import AgentLimits, AgentResult, AgentTask
 from taskgraph.agent.tools import RUN_SQL, SqlTool
 from taskgraph.catalog import sample
-from taskgraph.database import Cursor, fold
-from taskgraph.errors import AgentFailed, InternalError, NodeLimit, QueryTimeout
+from taskgraph.database import Cursor, Result, fold
+from taskgraph.errors import AgentFailed, InternalError, NodeLimit, QueryStuck, QueryTimeout
 from taskgraph.events import CheckResult, Emit, Outcome
+from taskgraph.finish import Finisher
 from taskgraph.guard import Guard
 from taskgraph.llm.accounts import Allowance
 from taskgraph.llm.budget import BudgetedModel
@@ -26,7 +27,7 @@ from taskgraph.llm.service import ModelService
 from taskgraph.namespace import Scope
 from taskgraph.resume import Standing
 from taskgraph.spec import PromptNode
-from taskgraph.validate import OUTPUTS, Checker, missing_outputs
+from taskgraph.validate import OUTPUTS
 from taskgraph.workshop import Workshop
 
 
@@ -38,7 +39,6 @@ async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
         LimitReached: a limit or a budget stopped it.
         ModelError: its models cannot go on.
         RunError: no model can go on.
-        QueryStuck: one of its statements could not be interrupted.
     """
     if shop.service is None:
         raise InternalError("a prompt node runs, and nothing answers it")
@@ -138,7 +138,7 @@ class _Desk:
         limit = self.shop.settings.node_sql_timeout_s
         try:
             return await self.shop.try_to_pass(self.node, self.cursor, timeout_s=limit)
-        except QueryTimeout:
+        except (QueryTimeout, QueryStuck):
             message = f"the checks and tables took longer than {limit:g} s: make the views cheaper"
             return (CheckResult(OUTPUTS, "fail", message),)
 
@@ -148,11 +148,8 @@ class _Desk:
         )
 
     def _preview_checks(self, emit: Emit) -> tuple[CheckResult, ...]:
-        # Checks on views that do not exist yet would only say so, in many words.
-        if missing := missing_outputs(self.cursor, self.node):
-            return missing
         guard = Guard(self.cursor, self.scope, "check")
-        return Checker(self.cursor, guard, self.node, emit).preview()
+        return Finisher(self.cursor, self.node, self.shop.tally, guard, emit).preview()
 
     @property
     def _session(self) -> str:
@@ -192,20 +189,25 @@ class _Desk:
     def _described(self, outcome: Outcome) -> Upstream:
         sql = {fold(definition.name): definition.sql for definition in outcome.definitions}
         tables = {fold(name) for name, _ in outcome.tables}
+        macros = tuple(one for one in outcome.definitions if fold(one.name) not in tables)
+        # What a node declares is what it is there for; the rest are its own steps on the way.
+        declared = {fold(name) for name in self.shop.names.declared_by(outcome.node)}
+        shown = [one for one in outcome.tables if not declared or fold(one[0]) in declared]
+        names = [*(name for name, _ in outcome.tables), *(macro.name for macro in macros)]
         return Upstream(
             node=outcome.node,
             kind=outcome.kind,
             relations=tuple(
-                Relation(
-                    name=name,
-                    kind="table",
-                    row_count=count,
-                    sample=sample(self.cursor, name, SAMPLE_ROWS, count),
-                    sql=sql.get(fold(name)),
-                )
-                for name, count in outcome.tables
+                Relation(name, "table", count, self._sample(name, count), sql.get(fold(name)))
+                for name, count in shown
             ),
             description=self.shop.descriptions.get(outcome.node),
-            macros=tuple(one for one in outcome.definitions if fold(one.name) not in tables),
+            macros=() if declared else macros,
             checks=outcome.checks,
+            helpers=tuple(n for n in names if declared and fold(n) not in declared),
+            last_words=outcome.last_words,
         )
+
+    def _sample(self, relation: str, row_count: int) -> Result:
+        rows = row_count if row_count <= SMALL_TABLE_ROWS else SAMPLE_ROWS
+        return sample(self.cursor, relation, rows, row_count)

@@ -186,9 +186,10 @@ class Cursor:
 class Database:
     """One open workspace file."""
 
-    def __init__(self, raw: Connection, path: Path, limits: Limits) -> None:
+    def __init__(self, raw: Connection, path: Path, name: Path, limits: Limits) -> None:
         self._raw = raw
         self.path = path
+        self._name = name
         self._uncap = cap_address_space(limits.process_memory)
         self.workers = Workers(_PLACES, limits.stuck_after_s)
         """Where statements run."""
@@ -229,13 +230,13 @@ class Database:
 
     @classmethod
     def _open(cls, path: Path, limits: Limits) -> Database:
-        _refuse_given_up(path, OutputError)
         if fold(path.name).split(".")[0] in _CONFUSING:
             raise OutputError(
                 f"{path.name!r} is a name that SQL gives another meaning: choose another"
             )
+        name = _free_name(path)
         try:
-            raw = duckdb.connect(path, config=dict(_CONFIG))
+            raw = duckdb.connect(name, config=dict(_CONFIG))
         except duckdb.Error as error:
             if process := conflicting_process(error):
                 raise OutputError(f"{path.name!r} is in use by process {process}") from error
@@ -245,7 +246,7 @@ class Database:
         except UserError:
             raw.close()
             raise
-        return cls(raw, path, limits)
+        return cls(raw, path, name, limits)
 
     def cursor(self) -> Cursor:
         """Returns a new connection to the file; cheap (3 microseconds)."""
@@ -259,8 +260,7 @@ class Database:
     def stuck(self) -> bool:
         """Says, once closed, whether a statement still runs that nothing could stop.
 
-        It takes a processor until the process ends, and holds the name that the file had: in this
-        process the file can only be opened under another name.
+        It takes a processor until the process ends. The file is complete and can be opened.
         """
         return self in _given_up
 
@@ -270,12 +270,14 @@ class Database:
         Work that still runs is interrupted, and what it did not commit is lost.
         """
         while not self.workers.end() and not self.stuck:
-            if replace_by_copy(self.path, partial(self._still_runs, self.workers.running)):
+            if replace_by_copy(self._name, partial(self._still_runs, self.workers.running)):
                 _given_up.append(self)
+                self._name.replace(self.path)
         if not self.stuck:
             if "syntax" in self.__dict__:
                 self.syntax.close()
             self._raw.close()
+        _give_back(self._name, self.path)
         self._uncap()
 
     def _still_runs(self, work: frozenset[Future[object]]) -> bool:
@@ -322,11 +324,11 @@ def read_only(path: Path) -> Generator[Connection]:
     Raises:
         WorkspaceError: there is no such file, or it is not a database.
     """
-    _refuse_given_up(path, WorkspaceError)
     if not path.is_file():
         raise WorkspaceError(f"there is no file {str(path)!r}")
+    name = _free_name(path)
     try:
-        raw = duckdb.connect(path, read_only=True)
+        raw = duckdb.connect(name, read_only=True)
     except duckdb.Error as error:
         if process := conflicting_process(error):
             raise WorkspaceError(f"{str(path)!r} is being written by process {process}") from error
@@ -377,9 +379,20 @@ def fold(name: str) -> str:
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-def _refuse_given_up(path: Path, error: type[UserError]) -> None:
-    if any(path.absolute() == database.path.absolute() for database in _given_up):
-        raise error(
-            f"{str(path)!r} is held by a statement of this process that could not be stopped",
-            hint="The file itself is complete: rename it, or open it from another process.",
-        )
+def _free_name(path: Path) -> Path:
+    """Returns a name by which DuckDB opens the file itself, not what it has open by that name.
+
+    In one process it knows open files by name. A statement that was given up keeps the name, though
+    another file stands there now, which is reached by a name of its own meanwhile.
+    """
+    if all(path.absolute() != database.path.absolute() for database in _given_up):
+        return path
+    other = path.with_name(f"{path.name}.{len(_given_up)}")
+    other.unlink(missing_ok=True)
+    other.hardlink_to(path)
+    return other
+
+
+def _give_back(name: Path, path: Path) -> None:
+    if name != path:
+        name.unlink(missing_ok=True)

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NoReturn
 
 from taskgraph.database import Cursor
 from taskgraph.errors import StatementError, TaskgraphError
-from taskgraph.events import CheckResult, ChecksRun, Definition, Emit, NodeEnded, Outcome
+from taskgraph.events import CheckResult, ChecksRun, Definition, Emit, Event, NodeEnded, Outcome
 from taskgraph.guard import Guard, PlainView
 from taskgraph.materialise import Tables, materialise, materialise_directly
 from taskgraph.spec import Node, SourceNode
@@ -27,6 +28,10 @@ class DoesNotHold(TaskgraphError):
     def __init__(self, findings: tuple[CheckResult, ...]) -> None:
         super().__init__("the node does not hold")
         self.findings = findings
+
+
+def _ignore(event: Event) -> None:
+    del event
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,24 @@ class Finisher:
         except StatementError as error:
             return self._told(self._explained(error))
         return self._passed(outcome)
+
+    def preview(self) -> tuple[CheckResult, ...]:
+        """Says what `try_to_pass` would find now, and leaves everything as it is.
+
+        The checks read tables that are made for them and undone again: each would otherwise
+        expand the node's whole chain of views once more, which can take seconds to plan.
+        """
+        try:
+            with self.cursor.transaction():
+                self._check_and_undo()
+        except DoesNotHold as undone:
+            return undone.findings
+        except StatementError:
+            return self.checker.preview()
+
+    def _check_and_undo(self) -> NoReturn:
+        replace(self, emit=_ignore)._materialise()
+        raise DoesNotHold(self.checker.keep())
 
     def pass_directly(self, views: Sequence[PlainView]) -> None:
         """Commits an SQL node as passed whose views have not been made.

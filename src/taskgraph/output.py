@@ -9,12 +9,14 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from taskgraph.database import writer_of
-from taskgraph.errors import OutputError
+from taskgraph.database import read_only, writer_of
+from taskgraph.errors import OutputError, WorkspaceError
 
 _ENDING = ".partial"
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
 """A disk with less is full: DuckDB's smallest file and its log, and a record that can be written."""
+_EMPTY_FILE_BYTES = 3 * 4096
+"""DuckDB writes three headers before anything else; a file without them is one it was killed at."""
 _claimed: set[Path] = set()
 """What runs of this process write: DuckDB's lock tells of other processes only."""
 
@@ -27,6 +29,19 @@ def partial_path(output: Path) -> Path:
 def output_path(path: Path) -> Path:
     """Returns the output that is meant, by its own name or by that of its unfinished file."""
     return path.with_name(path.name.removesuffix(_ENDING))
+
+
+def is_unfinished(output: Path) -> bool:
+    """Says whether there is an unfinished run of an output that came to do anything."""
+    partial = partial_path(output)
+    if not partial.is_file() or partial.stat().st_size < _EMPTY_FILE_BYTES:
+        return False
+    try:
+        with read_only(partial) as connection:
+            [(tables,)] = connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
+            return tables > 0
+    except WorkspaceError:
+        return True  # in use, or no database: nothing to be thrown away without a word
 
 
 @contextmanager
@@ -49,7 +64,7 @@ def claimed(output: Path, *, replace: bool) -> Generator[Path]:
                 f"the output {str(output)!r} exists",
                 hint="Choose another with --output, or replace it with --force.",
             )
-        if partial.exists() and not replace:
+        if is_unfinished(output) and not replace:
             raise OutputError(
                 f"an unfinished run is at {str(partial)!r}",
                 hint=f"Go on with it: {resume_command(output)}. Or start over with --force.",

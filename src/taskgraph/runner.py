@@ -36,7 +36,7 @@ from taskgraph.spec import Spec
 from taskgraph.tally import Tally
 from taskgraph.trace import (
     TraceWriter,
-    create_tables,
+    begin_record,
     next_trace_id,
     record_exports,
     write_meta,
@@ -237,10 +237,9 @@ async def _build(job: _Job, service: ModelService | None) -> Built:
         database = Database.create(job.partial, limits)
     try:
         cursor = database.cursor()
-        create_tables(cursor)
         identity = _identity(job)
+        begin_record(cursor, opening_meta(job.spec, identity))
         brought_back = await _bring_back(job, database)
-        write_meta(cursor, opening_meta(job.spec, identity))
         writer = TraceWriter(cursor, next_trace_id(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
         progress = Progress(shop, job.plan)

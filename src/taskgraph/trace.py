@@ -61,20 +61,28 @@ class Place:
     position: int = 0
 
 
-def create_tables(cursor: Cursor) -> None:
-    """Makes the `_` tables that are not there yet."""
+def begin_record(cursor: Cursor, meta: Mapping[str, str | None]) -> None:
+    """Makes the `_` tables that are not there yet, and sets keys of `_workspace_meta`.
+
+    In one transaction: a file of a run that was killed holds nothing, or what a resume needs.
+    """
     with cursor.transaction():
         for table in TABLES:
             cursor.execute(table.create)
+        _set_meta(cursor, meta)
 
 
 def write_meta(cursor: Cursor, values: Mapping[str, str | None]) -> None:
     """Sets keys of `_workspace_meta`, in one transaction; removes those whose value is None."""
     with cursor.transaction():
-        marks = ", ".join("?" * len(values))
-        cursor.execute(f"DELETE FROM _workspace_meta WHERE key IN ({marks})", list(values))
-        kept = [(key, value) for key, value in values.items() if value is not None]
-        _insert(cursor, WORKSPACE_META, kept)
+        _set_meta(cursor, values)
+
+
+def _set_meta(cursor: Cursor, values: Mapping[str, str | None]) -> None:
+    marks = ", ".join("?" * len(values))
+    cursor.execute(f"DELETE FROM _workspace_meta WHERE key IN ({marks})", list(values))
+    kept = [(key, value) for key, value in values.items() if value is not None]
+    _insert(cursor, WORKSPACE_META, kept)
 
 
 def next_trace_id(cursor: Cursor) -> int:

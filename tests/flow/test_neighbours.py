@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from running import run_spec
 
+from running import run_spec
 from taskgraph.loader import load_spec
 
 pytestmark = pytest.mark.anyio
 
-SPEC = '''
+SPEC = """
 def rows():
     import prices
     return prices.ROWS
@@ -22,7 +22,7 @@ def export(connection, path):
 
 NODES = [{"name": "orders", "source": rows}]
 EXPORTS = {"name.txt": export}
-'''
+"""
 
 
 async def test_a_callable_may_import_the_specs_neighbours_when_it_runs(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from taskgraph.database import Cursor, Database
 from taskgraph.errors import OutputError
 from taskgraph.events import Warned
-from taskgraph.trace import TraceWriter, create_tables
+from taskgraph.trace import TraceWriter, begin_record
 
 pytestmark = pytest.mark.anyio
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.anyio
 def cursor(tmp_path: Path) -> Iterator[Cursor]:
     database = Database.create(tmp_path / "out.db")
     cursor = database.cursor()
-    create_tables(cursor)
+    begin_record(cursor, {})
     yield cursor
     database.close()
 

@@ -14,7 +14,7 @@ from taskgraph.agent.session import MISTAKES, Session
 from taskgraph.agent.task import ToolOutcome
 from taskgraph.agent.telling import FIRST_ROWS, explain, tell
 from taskgraph.database import fold
-from taskgraph.errors import QueryTimeout, Refused, StatementError
+from taskgraph.errors import QueryStuck, QueryTimeout, Refused, StatementError
 from taskgraph.events import CheckResult, Emit, StatementRun
 from taskgraph.guard import StatementResult
 from taskgraph.llm.messages import Tool
@@ -69,7 +69,7 @@ class SqlTool:
         """Runs the statements of one call in order, up to the first that fails.
 
         Raises:
-            QueryStuck: a statement could not be interrupted; the session is lost.
+            AgentFailed: too many statements could not be interrupted.
         """
         before = self._definitions
         try:
@@ -140,7 +140,7 @@ class SqlTool:
     async def _checks(self) -> str:
         try:
             return checks_text(await self.after_define())
-        except QueryTimeout:
+        except (QueryTimeout, QueryStuck):
             return "checks: they take too long; make your views cheaper"
 
     def _readable(self) -> list[str]:

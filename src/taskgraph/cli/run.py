@@ -28,7 +28,7 @@ from taskgraph.cli.settings import (
 )
 from taskgraph.cli.specs import load_project_spec
 from taskgraph.llm.recording import RecordedModel
-from taskgraph.output import partial_path
+from taskgraph.output import is_unfinished, partial_path
 from taskgraph.runner import read_unfinished, run
 from taskgraph.settings import LEAST_THREADS, RunSettings
 from taskgraph.spec import SpecOrigin
@@ -95,7 +95,7 @@ def _settings(
 def _unfinished(output: Path | None) -> Path | None:
     """Returns the output whose run can go on: the one named, or the only one there is."""
     found = unfinished_in(DEFAULT_FOLDER) if output is None else [output]
-    return found[0] if len(found) == 1 and partial_path(found[0]).exists() else None
+    return found[0] if len(found) == 1 and is_unfinished(found[0]) else None
 
 
 def _threads(recorded: RecordedModel | None) -> int:

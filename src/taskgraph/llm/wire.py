@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
@@ -31,7 +31,7 @@ Dialect: TypeAlias = Literal["openrouter", "openai"]
 own, string content only, no reasoning sent back. How hard to think is said in its own field, which
 not every model there takes; the client notices."""
 
-HASH_VERSION = 1
+HASH_VERSION = 2
 """Raise it when `fingerprint` would give another hash for the same request."""
 
 BYTES_PER_TOKEN = 3.5
@@ -184,8 +184,16 @@ def _written(message: Message) -> _Written:
     written = _all_written.get(message)
     if written is None:
         text = _clean(_message_json(message))
-        written = _all_written[message] = _Written(text, len(text.encode()), _digest(text))
+        digest = _digest(_clean(_message_json(_without_order(message))))
+        written = _all_written[message] = _Written(text, len(text.encode()), digest)
     return written
+
+
+def _without_order(message: Message) -> Message:
+    """Sorts the lines of a tool's result, for rows without ORDER BY come in any order."""
+    if not isinstance(message, ToolMessage):
+        return message
+    return replace(message, content="\n".join(sorted(message.content.split("\n"))))
 
 
 def _message_json(message: Message) -> Mapping[str, Any]:

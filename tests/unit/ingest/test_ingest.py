@@ -99,16 +99,17 @@ def test_a_stream_that_fails_on_the_way_leaves_nothing(desk: Desk) -> None:
     assert "the source went away" in str(error)
 
 
-# Large enough for DuckDB to read them, and to write the table, with several threads.
-MANY = 300_000
+# Large enough for DuckDB to read it, and to write the table, with several threads: more than a
+# buffer of text, and more than one group of rows.
+MANY = 180_000
 
 
 def _write_large(folder: Path, ending: str) -> Path:
     path = folder / f"large.{ending}"
     with scratch() as connection:
         connection.execute(
-            f"COPY (SELECT range AS n, 'row number ' || range AS text, range / 7 AS share "
-            f"FROM range({MANY})) TO '{path}'"
+            f"COPY (SELECT range AS n, repeat('x', 180) || range AS text FROM range({MANY})) "
+            f"TO '{path}'"
         )
     return path
 

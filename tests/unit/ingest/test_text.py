@@ -281,25 +281,25 @@ LARGE: dict[str, tuple[str, str, list[object]]] = {
 def test_a_large_file_is_read_with_types_that_hold_to_its_end(
     desk: Desk, write: Write, last: str, type_: str, values: list[object]
 ) -> None:
-    row = "x" * 60 + ",1.50,2024-01-31,2024-01-31 10:00:00,true,n/a,"
-    lines = f"{row}1\n" * 10_000 + f"{row}{last}\n"
+    row = "x" * 200 + ",1.50,2024-01-31,2024-01-31 10:00:00,true,n/a,"
+    lines = f"{row}1\n" * 4_000 + f"{row}{last}\n"
     content = "text,double,day,moment,flag,other,n\n" + lines
     taken = desk.take({"path": write("a.csv", content), "null_text": "n/a"})
     assert taken.types == ["VARCHAR", "DOUBLE", "DATE", "TIMESTAMP", "BOOLEAN", "VARCHAR", type_]
     assert taken.column("n")[-1:] == values
     assert {row[:-1] for row in taken.rows} == {
-        ("x" * 60, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None)  # noqa: DTZ001
+        ("x" * 200, 1.5, date(2024, 1, 31), datetime(2024, 1, 31, 10), True, None)  # noqa: DTZ001
     }
 
 
 def test_a_very_wide_file_is_read(desk: Desk, write: Write) -> None:
-    names = [f"c{number}" for number in range(600)]
-    values = [str(number) for number in range(600)]
+    names = [f"c{number}" for number in range(400)]
+    values = [str(number) for number in range(400)]
     taken = desk.take(write("a.csv", ",".join(names) + "\n" + ",".join(values) + "\n"))
     assert taken.names == names
-    assert taken.rows == [tuple(range(600))]
+    assert taken.rows == [tuple(range(400))]
 
 
 def test_a_long_value_is_read(desk: Desk, write: Write) -> None:
-    text = "x" * 3_000_000
+    text = "x" * 2_500_000
     assert desk.take(write("a.csv", f"a,b\n{text},2\n")).rows == [(text, 2)]

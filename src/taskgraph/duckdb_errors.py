@@ -1,0 +1,61 @@
+"""DuckDB's exceptions in Taskgraph's words: the one boundary where they are translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import duckdb
+
+from taskgraph.errors import OutOfMemory, QueryFailed, QueryTimeout, RunError
+
+
+@contextmanager
+def translated() -> Generator[None]:
+    """Translates what DuckDB raises in the block, for whoever has to repair the SQL.
+
+    Raises:
+        QueryFailed: DuckDB refused it or it failed; the message has DuckDB's own candidates.
+        OutOfMemory: the memory was used up.
+        QueryTimeout: it was interrupted.
+        RunError: DuckDB does nothing more with this file.
+    """
+    try:
+        yield
+    except duckdb.InterruptException as error:
+        raise QueryTimeout("the statement was interrupted") from error
+    except duckdb.FatalException as error:
+        raise RunError(
+            f"DuckDB gave the file up: {first_line(error)}", hint="Resume the run."
+        ) from error
+    except duckdb.InternalException as error:
+        # The message goes on with a stack trace, and with paths of this machine.
+        raise QueryFailed(f"{first_line(error)} (a bug in DuckDB: write it another way)") from error
+    except (duckdb.OutOfMemoryException, MemoryError) as error:
+        raise OutOfMemory(
+            f"{first_line(error).rstrip('.')}. Use less at once: filter or aggregate earlier, join on"
+            " equality, and make no huge strings or lists."
+        ) from error
+    except duckdb.Error as error:
+        raise QueryFailed(_without_prefix(str(error))) from error
+    except (OverflowError, ValueError) as error:
+        raise QueryFailed(
+            f"a value of the result is beyond what can be shown ({error}): cast it to VARCHAR"
+        ) from error
+
+
+def conflicting_process(error: duckdb.Error) -> int | None:
+    """Returns the process that has the file open, where that is why it cannot be opened."""
+    found = re.search(r"Conflicting lock is held in .*\(PID (\d+)\)", str(error))
+    return int(found[1]) if found else None
+
+
+def first_line(error: Exception) -> str:
+    """Returns the error's first line: what happened, without the place and advice below it."""
+    return _without_prefix(str(error) or "out of memory").splitlines()[0]
+
+
+def _without_prefix(message: str) -> str:
+    # "Binder Error: Referenced column ..." says the class twice for a reader of the message.
+    return re.sub(r"^(\w+) Error: \1 Error: ", r"\1 Error: ", message)

@@ -1,0 +1,92 @@
+"""The README is right: its commands run as printed, in its order, and its spec is a spec."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from taskgraph.loader import load_spec
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+COMMANDS = [
+    line.removeprefix("$ ").partition("  #")[0].rstrip()
+    for block in re.findall(r"^```console\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    for line in block.splitlines()
+    if line.startswith("$ ")
+]
+ELSEWHERE = {
+    "uv tool install .": ".ci/run installs the built wheel into a clean environment",
+    "taskgraph run --base-url http://localhost:11434/v1 -m qwen3-coder": "needs such a server",
+    "uv run taskgraph run --spec spec.py": "needs a key: tested below",
+    "uv run pytest": "this is it",
+}
+"""Commands that are not run here, and why."""
+
+
+def arguments(command: str) -> list[str]:
+    """The command with this environment's programs in the place of uv's."""
+    words = shlex.split(command)
+    if words[:2] == ["uv", "run"]:
+        words = words[2:]
+    if words[:3] == ["uvx", "--from", "duckdb-cli"]:
+        return [str(Path(sys.executable).with_name("duckdb")), *words[4:]]
+    assert words[0] == "taskgraph", command
+    return [sys.executable, "-m", "taskgraph", *words[1:]]
+
+
+def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        arguments(command), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that looks like a clone to the commands, and is written to instead of it."""
+    folder = tmp_path_factory.mktemp("clone")
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
+
+
+def test_every_command_runs_as_printed(clone: Path) -> None:
+    folder = clone
+    (clone / "spec.py").write_text(spec_text())
+    for command in COMMANDS:
+        if command in ELSEWHERE:
+            continue
+        for part in command.split(" && "):
+            if part.startswith("cd "):
+                folder = folder / part.removeprefix("cd ")
+                continue
+            in_clone = "expenses" in part or "examples" in part or "spec.py" in part
+            done = run(part, clone if in_clone else folder)
+            assert done.returncode == 0, f"{part}\n{done.stdout}{done.stderr}"
+
+
+def test_no_command_is_left_out_that_is_gone() -> None:
+    assert ELSEWHERE.keys() <= set(COMMANDS)
+
+
+def spec_text() -> str:
+    [text] = re.findall(r"^```python\n(.*?)^```", README, re.DOTALL | re.MULTILINE)
+    return text
+
+
+def test_the_spec_is_a_spec(tmp_path: Path) -> None:
+    (tmp_path / "spec.py").write_text(spec_text())
+    spec = load_spec("spec.py", directory=tmp_path)
+    assert [node.kind for node in spec.nodes] == ["source", "source", "sql", "prompt"]
+
+
+def test_a_missing_key_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "spec.py").write_text(spec_text())
+    done = run("uv run taskgraph run --spec spec.py", tmp_path)
+    assert done.returncode == 2
+    assert "OPENROUTER_API_KEY" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["spec.py"]
