@@ -32,6 +32,7 @@ from taskgraph.errors import (
     UserError,
     WorkspaceError,
 )
+from taskgraph.held_names import free_name, give_back, hold
 from taskgraph.result import Result, Row, Value, fetch
 from taskgraph.worker import Workers
 
@@ -193,8 +194,8 @@ class Database:
         self._uncap = cap_address_space(limits.process_memory)
         self.workers = Workers(_PLACES, limits.stuck_after_s)
         """Where statements run."""
-        [(name,)] = raw.execute("SELECT current_database()").fetchall()
-        self.catalog_name = fold(name)
+        [(catalog,)] = raw.execute("SELECT current_database()").fetchall()
+        self.catalog_name = fold(catalog)
         """What DuckDB calls the workspace in a full path, folded."""
 
     @cached_property
@@ -234,7 +235,7 @@ class Database:
             raise OutputError(
                 f"{path.name!r} is a name that SQL gives another meaning: choose another"
             )
-        name = _free_name(path)
+        name = free_name(path)
         try:
             raw = duckdb.connect(name, config=dict(_CONFIG))
         except duckdb.Error as error:
@@ -272,12 +273,13 @@ class Database:
         while not self.workers.end() and not self.stuck:
             if replace_by_copy(self._name, partial(self._still_runs, self.workers.running)):
                 _given_up.append(self)
+                hold(self.path)
                 self._name.replace(self.path)
         if not self.stuck:
             if "syntax" in self.__dict__:
                 self.syntax.close()
             self._raw.close()
-        _give_back(self._name, self.path)
+        give_back(self._name, self.path)
         self._uncap()
 
     def _still_runs(self, work: frozenset[Future[object]]) -> bool:
@@ -326,13 +328,15 @@ def read_only(path: Path) -> Generator[Connection]:
     """
     if not path.is_file():
         raise WorkspaceError(f"there is no file {str(path)!r}")
-    name = _free_name(path)
+    name = free_name(path)
     try:
         raw = duckdb.connect(name, read_only=True)
     except duckdb.Error as error:
         if process := conflicting_process(error):
             raise WorkspaceError(f"{str(path)!r} is being written by process {process}") from error
         raise WorkspaceError(f"cannot read {str(path)!r}: {first_line(error)}") from error
+    finally:
+        give_back(name, path)  # what is open stays open
     try:
         yield raw
     finally:
@@ -377,22 +381,3 @@ def fold(name: str) -> str:
 
 
 _ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
-
-
-def _free_name(path: Path) -> Path:
-    """Returns a name by which DuckDB opens the file itself, not what it has open by that name.
-
-    In one process it knows open files by name. A statement that was given up keeps the name, though
-    another file stands there now, which is reached by a name of its own meanwhile.
-    """
-    if all(path.absolute() != database.path.absolute() for database in _given_up):
-        return path
-    other = path.with_name(f"{path.name}.{len(_given_up)}")
-    other.unlink(missing_ok=True)
-    other.hardlink_to(path)
-    return other
-
-
-def _give_back(name: Path, path: Path) -> None:
-    if name != path:
-        name.unlink(missing_ok=True)
