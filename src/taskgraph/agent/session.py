@@ -24,7 +24,7 @@ MISTAKES = (Refused, QueryFailed, QueryTimeout, QueryStuck)
 """What a model can do something about."""
 MAX_STUCK = 3
 """Statements that could not be interrupted before the agent is ended."""
-_SIDE_TIMEOUT_S = 5.0
+_SIDE_TIMEOUT_S = 20.0
 """Seconds for what the engine asks on its own, such as how many rows a view has."""
 
 
