@@ -42,7 +42,7 @@ def arguments(command: str) -> list[str]:
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        arguments(command), cwd=folder, capture_output=True, text=True, timeout=60, check=False
+        arguments(command), cwd=folder, capture_output=True, text=True, timeout=300, check=False
     )
 
 
