@@ -11,6 +11,7 @@ import pytest
 from taskgraph.database import Cursor, Database
 from taskgraph.errors import OutputError
 from taskgraph.events import Warned
+from taskgraph.schema import META_VERSION
 from taskgraph.trace import TraceWriter, begin_record
 
 pytestmark = pytest.mark.anyio
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.anyio
 def cursor(tmp_path: Path) -> Iterator[Cursor]:
     database = Database.create(tmp_path / "out.db")
     cursor = database.cursor()
-    begin_record(cursor, {})
+    begin_record(cursor, {"meta_version": META_VERSION})
     yield cursor
     database.close()
 

@@ -1,0 +1,17 @@
+"""Runs that are killed by SIGKILL lose nothing that was paid for; `killing.py` has the harness."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from killing import survive
+
+KILLS = int(os.environ.get("KILLS", "4"))
+"""KILLS=500 takes a quarter of an hour."""
+
+
+@pytest.mark.slow
+def test_killed_runs_come_to_the_same_end_and_pay_nothing_twice() -> None:
+    assert survive(KILLS, seed=KILLS).kills.total() == KILLS
