@@ -44,7 +44,6 @@ _TYPES = {
     frozenset({"str"}): "VARCHAR",
     frozenset({"bytes"}): "BLOB",
     frozenset({"date"}): "DATE",
-    frozenset({"time"}): "TIME",
     frozenset({"timedelta"}): "INTERVAL",
     frozenset({"UUID"}): "UUID",
 }
@@ -181,6 +180,12 @@ def _of_datetimes(values: Sequence[Any]) -> TypedValues:
     return TypedValues("TIMESTAMPTZ" if aware == {True} else "TIMESTAMP")
 
 
+def _of_times(values: Sequence[Any]) -> TypedValues:
+    if any(value.tzinfo is not None for value in _present(values)):
+        return _text_because("TIME has no time zone")
+    return TypedValues("TIME")
+
+
 def _of_dicts(values: Sequence[Any]) -> TypedValues:
     present = cast("list[Mapping[object, Any]]", _present(values))
     keys = list(dict.fromkeys(key for value in present for key in value))
@@ -217,6 +222,7 @@ _COMPOUND: Mapping[frozenset[str], Callable[[Sequence[Any]], TypedValues]] = {
     frozenset({"int", "float", "Decimal"}): _of_rounded_decimals,
     frozenset({"datetime"}): _of_datetimes,
     frozenset({"date", "datetime"}): _of_datetimes,
+    frozenset({"time"}): _of_times,
     frozenset({"dict"}): _of_dicts,
     frozenset({"list"}): _of_lists,
 }
@@ -255,8 +261,15 @@ def text_of(value: Any) -> str:
 
 
 def json_of(value: Any) -> str:
-    """Returns a value as JSON text."""
-    return json.dumps(value, default=_json_default, ensure_ascii=False)
+    """Returns a value as JSON text.
+
+    Raises:
+        IngestError: JSON has no place for it.
+    """
+    try:
+        return json.dumps(value, default=_json_default, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise IngestError(f"a value cannot be written as JSON: {error}") from error
 
 
 def _json_default(value: Any) -> Any:
@@ -266,7 +279,7 @@ def _json_default(value: Any) -> Any:
         return text_of(value)
     if isinstance(value, Mapping):
         return dict(cast("Mapping[str, Any]", value))
-    return str(value)
+    return value.tolist() if hasattr(value, "tolist") else str(value)
 
 
 def _field(name: str, values: Sequence[Any]) -> TypedValues:

@@ -85,6 +85,11 @@ VALUES: dict[str, tuple[list[Any], str, list[Any]]] = {
         ['{"key": "a", "value": [2]}'],
     ),
     "bytes inside": ([{"b": [b"\x00\xff"]}], "STRUCT(b BLOB[])", [{"b": [b"\x00\xff"]}]),
+    "dicts of what JSON does not know": (
+        [{"": NOON, "a": timedelta(1), "b": b"\xff", "c": np.int64(5)}],
+        "JSON",
+        ['{"": "2024-01-31 12:00:00", "a": "1 days 0 seconds 0 microseconds", "b": "ff", "c": 5}'],
+    ),
     "empty dicts inside": ([[{}]], "JSON[]", [["{}"]]),
     "dicts that lack every key": ([{"a": 1}, {}], "STRUCT(a BIGINT)", [{"a": 1}, {"a": None}]),
     "empty dicts": ([{}, {}], "JSON", ["{}", "{}"]),
@@ -123,6 +128,11 @@ MIXED: dict[str, tuple[list[Any], list[str], str]] = {
         [NOON, NOON_ABROAD],
         ["2024-01-31 12:00:00", "2024-01-31 12:00:00+02:00"],
         "is kept as text: some of its moments have a time zone, others none",
+    ),
+    "times with a zone": (
+        [time(1, 2, 3, tzinfo=UTC)],
+        ["01:02:03+00:00"],
+        "is kept as text: TIME has no time zone",
     ),
     "lists and text": (
         [[1, "ü"], "x"],
@@ -199,6 +209,10 @@ REFUSED: dict[str, tuple[object, str]] = {
     "a type without a place, inside": (
         [{"a": {"b": 1j}}],
         "column 'a': field 'b': row 1 has a value of type complex",
+    ),
+    "keys that are not text, inside": (
+        [{"a": {(1, 2): 3}}],
+        "a value cannot be written as JSON: keys must be str, int, float, bool or None, not tuple",
     ),
     "text that is none": (
         [{"a": "x"}, {"a": "\ud800"}],
