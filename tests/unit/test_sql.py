@@ -29,6 +29,21 @@ def test_text_is_split_into_exact_statements_with_their_kinds(parse: Parser) -> 
 
 
 @pytest.mark.parametrize(
+    ("text", "statement"),
+    [
+        ("SELECT ';'", "SELECT ';'"),
+        ("SELECT 1; -- done", "SELECT 1;"),
+        ("SELECT 1 -- done;", "SELECT 1 -- done;"),
+        ("SELECT 'ü'; /* done */", "SELECT 'ü';"),
+    ],
+)
+def test_comment_behind_the_semicolon_is_no_part_of_a_statement(
+    parse: Parser, text: str, statement: str
+) -> None:
+    assert only(parse, text).text == statement
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("FROM t", "select"),
