@@ -113,7 +113,7 @@ def test_run_that_stops_at_its_budget_says_what_it_spent_and_what_to_type_next(
     assert "the run reached its limit of $0.0350: $0.0" in error_line
     assert "is spent, and the next call may cost $0.0" in error_line
     assert "taskgraph resume OUTPUT --max-cost N" in ended.stderr
-    assert ended.stderr.splitlines()[-1].startswith("Stopped. ")
+    assert "\nStopped. " in ended.stderr
     assert rows_of(tmp_path / "out.db.partial", "SELECT sum(cost_usd) < 0.035 FROM _llm_calls") == [
         (True,)
     ]
