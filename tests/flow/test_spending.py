@@ -96,7 +96,7 @@ async def test_what_was_said_before_is_read_from_the_providers_cache(
     )
 
 
-def test_run_that_stops_at_its_budget_says_what_it_spent_and_what_to_type_next(
+def test_run_that_stops_at_its_budget_says_what_it_spent_and_goes_on_with_more(
     fake: FakeOpenRouter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -114,9 +114,14 @@ def test_run_that_stops_at_its_budget_says_what_it_spent_and_what_to_type_next(
     assert "is spent, and the next call may cost $0.0" in error_line
     assert "taskgraph resume OUTPUT --max-cost N" in ended.stderr
     assert "\nStopped. " in ended.stderr
-    assert rows_of(tmp_path / "out.db.partial", "SELECT sum(cost_usd) < 0.035 FROM _llm_calls") == [
-        (True,)
-    ]
+    within_limit = "SELECT sum(cost_usd) < 0.035 FROM _llm_calls"
+    assert rows_of(tmp_path / "out.db.partial", within_limit) == [(True,)]
+
+    again = ["resume", "out.db", "--base-url", fake.base_url, "--max-cost", "1"]
+    resumed = CliRunner().invoke(group, again)
+    assert resumed.exit_code == 0, resumed.stderr
+    steps = rows_of(tmp_path / "out.db", "SELECT count(*), max(step) FROM _llm_calls")
+    assert steps == [(6, 6)]
 
 
 OWN_LIMITS: dict[str, tuple[Prompt, str]] = {
@@ -203,6 +208,8 @@ async def test_other_model_takes_over_for_good_where_the_first_one_fails(
     assert ran.statuses["n0"] == "passed"
     assert [seen.model for seen in lane.seen] == [MODEL, MODEL, "other/one", "other/one"]
     assert ["Hmm." in seen.raw.decode() for seen in lane.seen] == [False, True, False, False]
+    asked = ran.rows("SELECT model_asked FROM _llm_calls ORDER BY step")
+    assert asked == [(MODEL,), ("other/one",), ("other/one",)]
     [told] = warnings_of(ran)
     assert "'other/one' takes over" in told
     assert "violence" in told

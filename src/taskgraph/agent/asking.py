@@ -66,7 +66,8 @@ class Asker:
         message = self.conversation.with_unique_ids(response.message)
         said_by = message.said_by or self.task.model
         response = replace(response, message=replace(message, said_by=said_by))
-        self.conversation.emit(ModelAnswered(self.task.node, request, response))
+        asked = replace(request, model=said_by)
+        self.conversation.emit(ModelAnswered(self.task.node, asked, response))
         for warning in response.warnings:
             self.conversation.emit(Warned(warning, self.task.node))
         self.conversation.say(response.message)
