@@ -236,7 +236,8 @@ class Run:
             new = self.server.agent(node).seen[self._counted[node] :]
             self._counted[node] += len(new)
             steps = [_step(seen) for seen in new]
-            assert not {(node, step) for step in steps} & self.recorded, "an answer is paid twice"
+            again = {(node, step) for step in steps} & self.recorded
+            assert not again, f"paid twice: {sorted(again)}"
             assert len(steps) == len(set(steps)), "one process asks the same twice"
 
     def _read_record(self) -> None:

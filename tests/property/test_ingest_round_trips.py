@@ -33,9 +33,11 @@ QUICK = settings(
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Desk]:
     database = Database.create(tmp_path_factory.mktemp("workspace") / "w.db")
+    desk = Desk(database)
     try:
-        yield Desk(database)
+        yield desk
     finally:
+        desk.cursor.close()
         database.close()
 
 

@@ -13,9 +13,11 @@ from taskgraph.database import Database
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Generator[Desk]:
     """A workspace; making one for every test would take longer than the tests."""
     database = Database.create(tmp_path_factory.mktemp("workspace") / "w.db")
+    desk = Desk(database)
     try:
-        yield Desk(database)
+        yield desk
     finally:
+        desk.cursor.close()
         database.close()
 
 
