@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from contextlib import contextmanager
 
 import pytest
 
@@ -34,9 +35,20 @@ def cursor(tmp_path_factory: pytest.TempPathFactory) -> Generator[Cursor]:
     database.close()
 
 
+@contextmanager
+def _undone(cursor: Cursor) -> Generator[None]:
+    cursor.execute("BEGIN")
+    try:
+        yield
+    finally:
+        cursor.execute("ROLLBACK")
+
+
 def _contents(cursor: Cursor, table: str) -> tuple[list[tuple[str, str]], list[tuple[object, ...]]]:
     described = cursor.rows(f"DESCRIBE {table}")
-    return [(row[0], row[1]) for row in described], cursor.rows(f"FROM {table}")
+    # Rows come as threads finish: a query without ORDER BY has no order to keep.
+    rows = sorted(cursor.rows(f"FROM {table}"), key=repr)
+    return [(row[0], row[1]) for row in described], rows
 
 
 @pytest.mark.parametrize(
@@ -74,12 +86,11 @@ def test_a_query_makes_the_same_table_with_and_without_a_view(cursor: Cursor, qu
     guard = Guard(cursor, Scope(NAMES, "n"), "sql_node")
     views = plain_views(guard, f"CREATE VIEW n_direct AS {query}")
     assert views is not None
-    cursor.execute("BEGIN")
-    cursor.execute(f"CREATE VIEW n_view AS {query}")
-    cursor.execute("CREATE TABLE n_by_view AS SELECT * FROM n_view")
-    materialise_directly(cursor, "n", views, lambda event: None)
-    assert _contents(cursor, "n_direct") == _contents(cursor, "n_by_view")
-    cursor.execute("ROLLBACK")
+    with _undone(cursor):
+        cursor.execute(f"CREATE VIEW n_view AS {query}")
+        cursor.execute("CREATE TABLE n_by_view AS SELECT * FROM n_view")
+        materialise_directly(cursor, "n", views, lambda event: None)
+        assert _contents(cursor, "n_direct") == _contents(cursor, "n_by_view")
 
 
 @pytest.mark.parametrize(
@@ -120,10 +131,9 @@ def test_views_that_read_one_another_are_made_in_the_order_of_the_text(cursor: C
     events: list[Event] = []
     views = plain_views(Guard(cursor, Scope(NAMES, "n"), "sql_node"), text)
     assert views is not None
-    cursor.execute("BEGIN")
-    tables = materialise_directly(cursor, "n", views, events.append)
-    assert cursor.rows("FROM n_b") == [(190,)]
-    cursor.execute("ROLLBACK")
+    with _undone(cursor):
+        tables = materialise_directly(cursor, "n", views, events.append)
+        assert cursor.rows("FROM n_b") == [(190,)]
     assert tables == (("n_a", 20), ("n_b", 1))
     told = [(event.kind, event.name) for event in events if isinstance(event, StatementRun)]
     assert told == [
