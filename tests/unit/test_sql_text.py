@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from time import perf_counter
-
 import pytest
 
 from taskgraph.errors import Refused
@@ -64,11 +62,9 @@ def test_honest_text_passes(text: str) -> None:
     ],
 )
 def test_text_that_would_hurt_is_refused_before_the_parser(text: str, code: str) -> None:
-    started = perf_counter()
     with pytest.raises(Refused) as refusal:
         check_text(text, AGENT_TEXT)
     assert refusal.value.code == code
-    assert perf_counter() - started < 0.5
 
 
 def test_a_spec_may_hold_longer_texts_than_an_agent() -> None:
