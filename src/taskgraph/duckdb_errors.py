@@ -10,6 +10,9 @@ import duckdb
 
 from taskgraph.errors import OutOfMemory, QueryFailed, QueryTimeout, RunError
 
+_MARKED_BEFORE, _MARKED_AFTER = 60, 40
+"""Characters of a line that are shown around a place."""
+
 
 @contextmanager
 def translated() -> Generator[None]:
@@ -54,6 +57,22 @@ def conflicting_process(error: duckdb.Error) -> int | None:
 def first_line(error: Exception) -> str:
     """Returns the error's first line: what happened, without the place and advice below it."""
     return _without_prefix(str(error) or "out of memory").splitlines()[0]
+
+
+def marked(text: str, position: int) -> str:
+    """Draws the line that holds a place, and a mark below the place, as DuckDB does.
+
+    Args:
+        text: an SQL text.
+        position: the place, in bytes of the text's UTF-8.
+    """
+    before = text.encode()[:position].decode("utf-8", "ignore")
+    start = before.rfind("\n") + 1
+    line, column = text[start:].partition("\n")[0], len(before) - start
+    cut = max(0, column - _MARKED_BEFORE)
+    shown = f"{'...' if cut else ''}{line[cut : column + _MARKED_AFTER]}"
+    label = f"LINE {before.count(chr(10)) + 1}: "
+    return f"{label}{shown}\n{' ' * (len(label) + column - cut + (3 if cut else 0))}^"
 
 
 def _without_prefix(message: str) -> str:

@@ -246,7 +246,7 @@ class Guard:
         [(document,)] = self._cursor.rows(
             "SELECT json_serialize_plan(?::VARCHAR)", [statement.text]
         )
-        return read_tree(document, "plans")
+        return read_tree(document, "plans", statement.text)
 
     def _judge_plan(self, plan: Tree, place: Place) -> tuple[str, str]:
         """Judges what DuckDB will do, and returns its kind and the object's name."""

@@ -12,7 +12,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import duckdb
@@ -27,6 +27,7 @@ from taskgraph.sql_text import (
     explained,
     static_pivots,
     tokens,
+    without_comments_before,
 )
 from taskgraph.sql_tree import Call, Relation, TableCall, Tree, read_tree, uses
 
@@ -36,7 +37,8 @@ class Statement:
     """One statement of a text."""
 
     text: str
-    """Exactly what is to be judged and run; DuckDB made spaces of unicode blanks."""
+    """Exactly what is to be judged and run, the comments before it included; DuckDB made spaces of
+    unicode blanks."""
     kind: str
     """DuckDB's type in lower case, such as `select`, `multi` (a PIVOT without an IN list),
     `create`, `drop`; `unknown` for types that Python has no name for."""
@@ -123,14 +125,18 @@ class Parser:
         """
         self._trees.clear()
         check_text(text, limits)
-        statements = self._extract(text)
-        if not statements:
+        found = self._extract(text)
+        if not found:
             raise Refused("empty", "there is no statement")
         # The scanner that makes spaces of unicode blanks does not know every way of quoting. What
         # does not come out as it went in would be judged as one thing and run as another.
-        if not text.isascii() and any(self._extract(one.text) != [one] for one in statements):
+        if not text.isascii() and any(self._extract(one.text) != [(one, "")] for one, _ in found):
             raise Refused("ambiguous", "the text does not split the same way twice")
-        return tuple(statements)
+        before = [_before_first_token(text), *(_next_lines(behind) for _, behind in found)]
+        return tuple(
+            self._commented(one, comments)
+            for (one, _), comments in zip(found, before, strict=False)
+        )
 
     def tree(self, query: str) -> Tree:
         """Returns DuckDB's tree of one query (SELECT, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE).
@@ -142,7 +148,7 @@ class Parser:
             [(document,)] = self._connection.execute(
                 "SELECT json_serialize_sql(?::VARCHAR)", [query]
             ).fetchall()
-            self._trees[query] = read_tree(document, "statements")
+            self._trees[query] = read_tree(document, "statements", query)
         return self._trees[query]
 
     def trees(self, statement: Statement) -> Iterator[Tree]:
@@ -168,15 +174,21 @@ class Parser:
             reads=tuple(dict.fromkeys(reads)),
         )
 
-    def _extract(self, text: str) -> list[Statement]:
+    def _commented(self, statement: Statement, comments: str) -> Statement:
+        """Gives a statement the comments before it, where it stays the same statement with them."""
+        if not comments or tokens(comments):
+            return statement
+        text = f"{comments}\n{statement.text}"
+        is_same = self._extract(text) == [(statement, "")]
+        return replace(statement, text=text) if is_same else statement
+
+    def _extract(self, text: str) -> list[tuple[Statement, str]]:
+        """Returns the statements without comments around them, each with what stands behind it."""
         try:
             found = self._connection.extract_statements(text)
         except duckdb.Error as error:
             raise Refused("syntax", str(error)) from error
-        return [
-            Statement(_without_what_follows(one.query), _kind(one), bool(one.named_parameters))
-            for one in found
-        ]
+        return [_statement(one) for one in found]
 
 
 @contextmanager
@@ -186,14 +198,29 @@ def parser() -> Generator[Parser]:
         yield Parser(connection)
 
 
-def _without_what_follows(text: str) -> str:
-    """Cuts off a comment behind the semicolon: DuckDB leaves what precedes a statement there."""
+def _statement(found: duckdb.Statement) -> tuple[Statement, str]:
+    text, behind = _cut_behind_semicolon(found.query)
+    return Statement(text, _kind(found), bool(found.named_parameters)), behind
+
+
+def _cut_behind_semicolon(text: str) -> tuple[str, str]:
+    """Cuts at the last semicolon: DuckDB leaves there what stands before the next statement."""
     if ";" not in text:
-        return text
+        return text, ""
     found = tokens(text)
     if found[-1].text != ";":
-        return text
-    return text.encode()[: found[-1].start + 1].decode()
+        return text, ""
+    raw, end = text.encode(), found[-1].start + 1
+    return raw[:end].decode(), raw[end:].decode()
+
+
+def _before_first_token(text: str) -> str:
+    return text[: len(text) - len(without_comments_before(text))].strip()
+
+
+def _next_lines(behind: str) -> str:
+    # A comment on the same line is about the statement that ended there.
+    return behind.partition("\n")[2].strip()
 
 
 def _queries(statement: Statement) -> tuple[str, ...]:

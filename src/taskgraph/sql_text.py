@@ -78,6 +78,14 @@ def tokens(text: str) -> list[Token]:
     ]
 
 
+def without_comments_before(text: str) -> str:
+    """Returns a text from its first token on."""
+    if not text.lstrip().startswith(("--", "/*")):
+        return text.lstrip()
+    found = tokens(text)
+    return text.encode()[found[0].start :].decode() if found else ""
+
+
 def unquote(name: str) -> str:
     """Returns the name that the text of an identifier stands for; DuckDB takes strings as names."""
     if name.startswith(('"', "'")):

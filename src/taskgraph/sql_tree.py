@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from taskgraph.database import fold
+from taskgraph.duckdb_errors import marked
 from taskgraph.errors import QueryFailed, Refused
 
 Tree: TypeAlias = Any
@@ -57,12 +58,13 @@ class Construct:
 Use: TypeAlias = Relation | Call | TableCall | Show | Construct
 
 
-def read_tree(document: str, key: str) -> Tree:
+def read_tree(document: str, key: str, text: str | None = None) -> Tree:
     """Returns the only tree of a serialised document.
 
     Args:
         document: what DuckDB's function returned.
         key: `statements` for `json_serialize_sql`, `plans` for `json_serialize_plan`.
+        text: the statement, where the place of an error is to be shown.
 
     Raises:
         QueryFailed: DuckDB could not parse or bind the statement.
@@ -73,7 +75,10 @@ def read_tree(document: str, key: str) -> Tree:
     except RecursionError:
         raise Refused("too_deep", "the statement is nested too deeply: use CTEs") from None
     if parsed["error"]:
-        raise QueryFailed(str(parsed["error_message"]))
+        # Raised errors show the place by themselves, those in a document only number it.
+        at = parsed.get("position")
+        place = f"\n\n{marked(text, int(at))}" if text and at else ""
+        raise QueryFailed(f"{str(parsed['error_message']).rstrip()}{place}")
     trees: list[Tree] = parsed[key]
     if len(trees) != 1:
         raise Refused("ambiguous", "expected one statement")

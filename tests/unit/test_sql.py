@@ -44,6 +44,26 @@ def test_comment_behind_the_semicolon_is_no_part_of_a_statement(
 
 
 @pytest.mark.parametrize(
+    ("text", "statements"),
+    [
+        ("-- ü: why\nSELECT 1", ["-- ü: why\nSELECT 1"]),
+        ("SELECT 1;\n-- two\n/* lines */ SELECT 2", ["SELECT 1;", "-- two\n/* lines */\nSELECT 2"]),
+        ("SELECT 1; -- about one\nSELECT 2", ["SELECT 1;", "SELECT 2"]),
+        ("SELECT 1; /* from one\nto two */ SELECT 2", ["SELECT 1;", "SELECT 2"]),
+        ("-- SELECT 1\nSELECT 1; ;\n-- none", ["-- SELECT 1\nSELECT 1; ;"]),
+        ("/* 'don''t; */\nSELECT ';'", ["/* 'don''t; */\nSELECT ';'"]),
+    ],
+    ids=["first", "between", "same line", "across lines", "nothing after", "quotes"],
+)
+def test_comments_on_the_lines_before_a_statement_stay_with_it(
+    parse: Parser, text: str, statements: list[str]
+) -> None:
+    found = parse.split(text)
+    assert [one.text for one in found] == statements
+    assert all(parse.split(one.text) == (one,) for one in found)
+
+
+@pytest.mark.parametrize(
     ("text", "kind"),
     [
         ("FROM t", "select"),

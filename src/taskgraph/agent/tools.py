@@ -18,6 +18,7 @@ from taskgraph.errors import QueryStuck, QueryTimeout, Refused, StatementError
 from taskgraph.events import CheckResult, Emit, StatementRun
 from taskgraph.guard import StatementResult
 from taskgraph.llm.messages import Tool
+from taskgraph.sql_text import without_comments_before
 
 RUN_SQL = Tool(
     name="run_sql",
@@ -154,14 +155,15 @@ class SqlTool:
 
 def _kind(statement: str) -> str:
     # What DuckDB refuses has passed the guard: it is one of the few kinds that may run.
-    word = statement.split(maxsplit=1)[0].lower()
+    word = without_comments_before(statement).split(maxsplit=1)[0].lower()
     return word if word in ("create", "drop", "explain") else "select"
 
 
 def _labelled(text: str, statement: str, number: int, count: int) -> str:
     if count == 1:
         return text
-    shown = cut(" ".join(statement.split()).rstrip("; "), _LABEL_CHARACTERS)
+    line = " ".join(without_comments_before(statement).split())
+    shown = cut(line.rstrip("; "), _LABEL_CHARACTERS)
     return f"[{number} of {count}] {shown}\n{text}"
 
 

@@ -14,6 +14,7 @@ from taskgraph.loader.draft import Draft
 from taskgraph.namespace import Names, Scope
 from taskgraph.spec import Node, SqlNode
 from taskgraph.sql import Outline, Parser, Statement
+from taskgraph.sql_text import without_comments_before
 
 _DEFINITIONS = frozenset({"create_view", "create_macro", "drop_view", "drop_macro"})
 _PLACE = re.compile(r"(?P<words>.*?)\n\nLINE (?P<line>\d+): (?P<text>.*?)\n *\^+\s*", re.DOTALL)
@@ -141,7 +142,7 @@ def _refusals(statements: Iterable[Statement], parse: Parser, place: Place) -> I
 
 
 def _shown(statement: Statement) -> str:
-    text = " ".join(statement.text.split())
+    text = " ".join(without_comments_before(statement.text).split())
     return repr(text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}...")
 
 

@@ -99,6 +99,31 @@ async def test_several_statements_each_say_which_they_answer(place: Workplace) -
     assert len(place.statements) == 2
 
 
+async def test_comments_before_a_definition_are_kept_and_not_repeated_to_the_model(
+    place: Workplace,
+) -> None:
+    outcome = await place.tool().run(
+        "-- One row per payment.\nCREATE VIEW match_x AS FROM bank; -- here\nSELECT nope"
+    )
+
+    assert outcome.content.startswith("[1 of 2] CREATE VIEW match_x AS FROM bank\n")
+    assert [(one.kind, one.query) for one in place.statements] == [
+        ("create_view", "-- One row per payment.\nCREATE VIEW match_x AS FROM bank;"),
+        ("select", "SELECT nope"),
+    ]
+
+
+async def test_a_definition_that_fails_shows_the_place(place: Workplace) -> None:
+    wide = ", ".join(f"'ü{number}'" for number in range(30))
+    short = await place.tool().run("CREATE VIEW match_x AS\nSELECT 'ü', amout FROM bank")
+    long = await place.tool().run(f"CREATE MACRO match_x() AS TABLE SELECT {wide}, amout FROM bank")
+
+    assert "\n\nLINE 2: SELECT 'ü', amout FROM bank\n                    ^\n" in short.content
+    line, mark, *_ = long.content.partition("\n\n")[2].split("\n")
+    assert line.startswith("LINE 1: ...")
+    assert line[mark.index("^") :].startswith("amout")
+
+
 async def test_the_first_failure_ends_the_call_and_says_what_ran(place: Workplace) -> None:
     outcome = await place.tool().run(
         "CREATE VIEW match_x AS FROM bank; SELECT nope; SELECT 1; SELECT 2"
