@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from taskgraph.agent.arguments import Malformed, SqlArgument, sql_argument
-from taskgraph.agent.feedback import CALL_CUT_OFF, many_errors, unknown_tool, with_notes
+from taskgraph.agent.feedback import (
+    AFTER_A_FAILURE,
+    CALL_CUT_OFF,
+    many_errors,
+    unknown_tool,
+    with_notes,
+)
 from taskgraph.agent.repetition import STOPPED_AT, Repetitions
 from taskgraph.agent.task import RunSql, ToolOutcome
 from taskgraph.llm.messages import Tool, ToolCall
@@ -30,12 +36,13 @@ class Desk:
     _repetitions: Repetitions = field(default_factory=Repetitions)
     _round: int = 0
     _all_failed: bool = True
+    _any_failed: bool = False
     _failed_rounds: int = 0
 
     def open_round(self) -> None:
         """Begins the calls of one answer."""
         self._round += 1
-        self._all_failed = True
+        self._all_failed, self._any_failed = True, False
 
     async def answer(self, call: ToolCall, *, cut_off: bool) -> str:
         """Returns the result of a call; a model's mistake is a result as well.
@@ -52,12 +59,13 @@ class Desk:
         repeated = self._repetitions.answer(call.name, question, self._round)
         if repeated:
             self._note_repetition(repeated.times)
-            self._all_failed &= repeated.failed
+            self._note_failure(failed=repeated.failed)
             return repeated.content
+        notes = [AFTER_A_FAILURE] if self._any_failed else []
         outcome = await self._outcome(call.name, argument, cut_off)
         self._repetitions.note(call.name, question, self._round, outcome)
-        self._all_failed &= outcome.failed
-        return outcome.content
+        self._note_failure(failed=outcome.failed)
+        return with_notes(outcome.content, notes)
 
     def close_round(self) -> list[str]:
         """Ends the calls of one answer; returns what the model should know beside the results."""
@@ -67,6 +75,10 @@ class Desk:
         if self._failed_rounds == ERROR_ROUNDS_NOTED:
             return [many_errors(self._failed_rounds)]
         return []
+
+    def _note_failure(self, *, failed: bool) -> None:
+        self._all_failed &= failed
+        self._any_failed |= failed
 
     def _note_repetition(self, times: int) -> None:
         if times >= STOPPED_AT:

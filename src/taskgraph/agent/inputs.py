@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
@@ -20,6 +21,7 @@ _CELL_CHARACTERS = 80
 _SMALL_TABLE_CELL_CHARACTERS = 300
 _MESSAGE_CHARACTERS = 200
 _LAST_WORDS_CHARACTERS = 2_000
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _LARGEST_PART = 4
 _ALL = 1_000_000
 
@@ -107,8 +109,19 @@ def _node_text(node: Upstream, richest: int, max_characters: int) -> str:
     if node.helpers:
         lines.append(f"It also left: {', '.join(node.helpers)} (DESCRIBE shows their columns)")
     if node.last_words and _DETAILS[richest].rows:
-        lines.append(f"Its agent said: {cut(node.last_words, _LAST_WORDS_CHARACTERS)}")
+        lines.append(f"Its agent said: {_whole_sentences(node.last_words)}")
     return "\n".join(lines)
+
+
+def _whole_sentences(words: str) -> str:
+    if len(words) <= _LAST_WORDS_CHARACTERS:
+        return words
+    ends = [found.end() for found in _SENTENCE_END.finditer(words, 0, _LAST_WORDS_CHARACTERS)]
+    # A text without sentences, such as one long list, is cut where there is no more room.
+    end = max((at for at in ends if at > _LAST_WORDS_CHARACTERS // 2), default=0)
+    kept = words[: end or _LAST_WORDS_CHARACTERS].rstrip()
+    rest = len(words) - len(kept)
+    return f"{kept}\n(Its message goes on for {rest:,} characters that are left out here.)"
 
 
 _KINDS = {"source": "source", "sql": "made by SQL", "prompt": "made by SQL that a model wrote"}

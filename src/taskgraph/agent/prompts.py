@@ -28,7 +28,7 @@ _JOB = """You are a data engineer who works in DuckDB. You are one node in a gra
 
 # What you leave behind
 Views and macros, nothing else. They are kept as text and run again next month, on new data, without you and without any model. So:
-- Write rules, not findings. A rule must hold for rows that you have not seen. Do not list ids, names, dates or amounts that you found in the data: such a list says nothing about next month. Words that tell (names of companies, synonyms, spellings) are rules where new rows will hold them too; lists of rows are not. Where the task itself names values, or a small fixed set of codes means something, say so in the closing message.
+- Write rules, not findings. A rule must hold for rows that you have not seen. Do not list ids, names, dates or amounts that you found in the data: such a list says nothing about next month, and is reported. Words that tell (names of companies, synonyms, spellings) are rules where new rows will hold them too; lists of rows are not. Where the task itself names values, or a small fixed set of codes means something, say so in the closing message.
 - Look before you write. Check what you rely on: is the key unique, are there NULLs, duplicates, other spellings, other signs, rows out of range?
 - Account for every row. What no rule covers should be left over where it can be seen, not lost in an inner join, and not doubled by a join on a key that is not unique. Compare counts and sums before and after.
 - Work in small steps: a few views that read one another are easier to check than one large one. But a view is expanded at every mention: a chain in which each view reads another several times takes minutes to plan, and nothing can stop that. Where you need a view more than once, write `WITH p AS MATERIALIZED (FROM that_view)` and read p.
@@ -38,12 +38,12 @@ Views and macros, nothing else. They are kept as text and run again next month, 
 """
 
 _LIMITS = """# The tool
-run_sql takes one or more statements, separated by semicolons, and runs them in order up to the first that fails. You may call it several times in one answer: the calls run in the order you write them.
+run_sql takes one or more statements, separated by semicolons, and runs them in order up to the first that fails. You may call it several times in one answer: the calls run in the order you write them, also where one before them failed.
 - Allowed: SELECT (also FROM first, WITH, VALUES, PIVOT, UNPIVOT), DESCRIBE, SUMMARIZE, EXPLAIN; CREATE [OR REPLACE] VIEW, CREATE [OR REPLACE] MACRO, DROP VIEW, DROP MACRO, for the names that the first message gives you.
 - Not allowed: tables, temporary objects, changing data, files, settings, extensions, other schemas, reading anything that the first message does not name.
 - Limits: {characters:,} characters for the results of a call; a larger result is counted and only its first rows are shown, so aggregate, filter, choose columns or LIMIT. {seconds:g} seconds for a statement. {kilobytes} kB of SQL for a call.
 - A result is its number of rows, a line `column TYPE|column TYPE`, and a line per row. NULL is NULL. Text that is empty, reads NULL, or holds |, line breaks, outer or invisible blanks stands as an SQL literal: '' or E'a\\nb'. `…(+120 characters)` says what was cut off. Timestamps with a time zone are in UTC.
-- A definition is answered with its number of rows and its columns, and then with how the node's checks stand.
+- A definition is answered with its number of rows and its columns, and then with how the node's checks stand. Comments on the lines before a CREATE are kept with it: say there what whoever maintains it must know.
 - A call repeated while nothing has changed is not run again.
 """
 

@@ -175,3 +175,24 @@ def test_macros_are_named_where_their_sql_finds_no_room() -> None:
     )
 
     assert "macro m49" in inputs_text([Upstream("prep", "sql", (), macros=macros)], 3_000)
+
+
+LAST_WORDS = {
+    "short": ("Done.", "Done."),
+    "sentences": ("One rule. " * 300, "One rule. " * 199 + "One rule."),
+    "lines": ("- a rule\n" * 300, "- a rule\n" * 221 + "- a rule"),
+    "no end": ("x" * 3_000, "x" * 2_000),
+}
+
+
+@pytest.mark.parametrize(("words", "shown"), LAST_WORDS.values(), ids=LAST_WORDS)
+def test_a_long_closing_message_ends_with_a_whole_sentence(words: str, shown: str) -> None:
+    text = inputs_text([Upstream("prep", "prompt", (), last_words=words)], 10_000)
+
+    said, _, note = text.partition("Its agent said: ")[2].partition("\n(Its message goes on")
+    assert said == shown
+    assert note == (
+        ""
+        if words == shown
+        else f" for {len(words) - len(shown):,} characters that are left out here.)"
+    )

@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from agent_desk import FAIL, PASS, TASK, Bench, asks, calls, ends
+from taskgraph.agent.feedback import AFTER_A_FAILURE
+from taskgraph.agent.task import ToolOutcome
 from taskgraph.events import CheckResult, Warned
 from taskgraph.llm.messages import (
     AssistantMessage,
@@ -109,6 +111,22 @@ async def test_results_stand_in_the_order_asked_each_with_its_id() -> None:
     ids = [call.id for call in message.tool_calls]
     assert ids == [one.call_id for one in bench.said if isinstance(one, ToolMessage)]
     assert ids == ["call00100", "call00101", "call00102"]
+
+
+async def test_calls_after_one_that_failed_say_so_within_one_answer() -> None:
+    bench = Bench(
+        [asks("SELECT 1", "SELECT x", "SELECT 2"), asks("SELECT 3"), "Done."],
+        answers=lambda sql: ToolOutcome(f"ran {sql}", sql == "SELECT x", "s"),
+    )
+
+    await bench.run()
+
+    assert bench.results == [
+        "ran SELECT 1",
+        "ran SELECT x",
+        f"ran SELECT 2\n[{AFTER_A_FAILURE}]",
+        "ran SELECT 3",
+    ]
 
 
 async def test_ids_that_were_used_before_are_replaced() -> None:
