@@ -38,6 +38,10 @@ BLOCKED = (
     "Not executed: you ran exactly this before, nothing has changed since, and the answer is the "
     "same. Do something else, or finish."
 )
+AFTER_A_FAILURE = (
+    "a call before this one in your answer failed, and this one ran all the same: what it builds on "
+    "may be missing or old"
+)
 _CLOSING_LENGTH = "Say in a few sentences what stands, what is missing, and what you assumed."
 
 
