@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "Run a spec and write its .db file.",
     "resume": "Go on with an unfinished or failed run.",
     "show": "Show a spec's graph, or what is in a .db file.",
+    "inspect-xlsx": "Look into a workbook: sheets, tables, formulas.",
 }
 """Command to short help. A command lives in the module of its name, as `command`."""
 

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from taskgraph.database import fold
 from taskgraph.errors import IngestError
+from taskgraph.ingest.cells import MAX_ROWS, column_letters, column_number, parse_range
 from taskgraph.ingest.options import FileRequest, nearest
 from taskgraph.ingest.paths import FoundFile
 from taskgraph.ingest.reading import Arrow, pyarrow
@@ -22,7 +23,6 @@ Book: TypeAlias = Any
 _Loaded: TypeAlias = Any
 """A `fastexcel.ExcelSheet`."""
 
-_RANGE = re.compile(r"\$?([A-Z]{1,3})\$?(\d+)?:\$?([A-Z]{1,3})\$?(\d+)?", re.IGNORECASE)
 _MIXED = re.compile(r"contains \{([^}]*)\}.*dtype for column (.*?)\s*$", re.DOTALL)
 _NUMBERS = "numbers"
 _KINDS = {
@@ -67,14 +67,14 @@ class Window:
 
     def cell(self, row: int, column: int) -> str:
         """Names a cell as in `B7`, by its row of data and its column."""
-        return f"{_letters(column)}{self.first + row + 1}"
+        return f"{column_letters(column)}{self.first + row + 1}"
 
     def holds(self, cell: str) -> bool:
         """Says whether a cell named as in `B7` is one of the data."""
         letters, digits = re.fullmatch(r"([A-Z]+)(\d+)", cell).groups()  # pyright: ignore[reportOptionalMemberAccess]
         row = int(digits) - 1
         below = self.last is not None and row > self.last
-        beside = self.columns is not None and _column(letters) not in self.columns
+        beside = self.columns is not None and column_number(letters) not in self.columns
         return row >= self.first and not below and not beside
 
 
@@ -168,13 +168,9 @@ def window_of(book: Book, file: FoundFile, sheet: str, request: FileRequest) -> 
     """
     first, last, columns = 0, None, None
     if request.range:
-        found = _RANGE.fullmatch(request.range.strip())
-        if not found:
-            raise IngestError(f"range {request.range!r} is not a range such as 'B3:F20'")
-        left, top, right, bottom = found.groups()
-        columns = range(_column(left), _column(right) + 1)
-        first = int(top) - 1 if top else 0
-        last = int(bottom) - 1 if bottom else None
+        area = parse_range(request.range)
+        first, columns = area.rows.start, area.columns
+        last = area.rows.stop - 1 if area.rows.stop < MAX_ROWS else None
     if not request.range or request.skip_rows:
         skipped = max(first, request.skip_rows)
         first = _first_row(book, file, sheet, skipped)
@@ -358,20 +354,3 @@ def _unreadable(file: FoundFile, error: Exception) -> IngestError:
 
 def _reason(error: Exception) -> str:
     return str(error).splitlines()[0].removeprefix("calamine error: ")
-
-
-def _column(letters: str) -> int:
-    """The number of a column, from 0: `A` is 0, `AA` is 26."""
-    number = 0
-    for letter in letters.upper():
-        number = number * 26 + ord(letter) - ord("A") + 1
-    return number - 1
-
-
-def _letters(column: int) -> str:
-    letters = ""
-    number = column + 1
-    while number:
-        number, rest = divmod(number - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
