@@ -65,9 +65,10 @@ class Names:
         return self._nodes.get(prefix) if mark else None
 
     def _by_prefix(self, folded: str) -> str | None:
-        # A bare prefix owns nothing. No prefix is longer than the longest node: a name of 60,000
-        # underscores costs no more than a short one.
-        end = folded.rfind("_", 0, min(len(folded) - 1, self._longest + 1))
+        # A bare prefix is its node's as well, or the node with the next shorter one could create
+        # it. No prefix is longer than the longest node: a name of 60,000 underscores costs no more
+        # than a short one.
+        end = folded.rfind("_", 0, self._longest + 1)
         while end > 0:
             if node := self._nodes.get(folded[:end]):
                 return node
@@ -99,8 +100,8 @@ class Scope:
         if owner != self.node:
             whose = f"{name} belongs to node {owner}" if owner else f"{name} is nobody's"
             return f"{whose}; {self._own_names()}"
-        declared = {fold(one) for one in self.names.declared_by(self.node)}
-        if folded == fold(self.node) and folded not in declared:
+        own, declared = fold(self.node), {fold(one) for one in self.names.declared_by(self.node)}
+        if folded in {own, f"{own}_"} - declared:
             return f"{name} is the node's own name; {self._own_names()}"
         return None
 

@@ -88,7 +88,9 @@ def without_comments_before(text: str) -> str:
 
 def unquote(name: str) -> str:
     """Returns the name that the text of an identifier stands for; DuckDB takes strings as names."""
-    if name.startswith(('"', "'")):
+    if name.startswith(("E'", "e'")):
+        name = name[1:]  # DuckDB decodes no escape in a name
+    if name.startswith(('"', "'", "`")):
         return name[1:-1].replace(name[0] * 2, name[0])
     if name.startswith("$"):
         tag = name[: name.index("$", 1) + 1]

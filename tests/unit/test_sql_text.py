@@ -92,10 +92,11 @@ def test_tokens_are_duckdbs_with_byte_positions_and_without_comments() -> None:
         ("x", "x"),
         ('"x"', "x"),
         ('"a""b"', 'a"b'),
+        ("`a``b`", "a`b"),
         ("'a''b'", "a'b"),
         ("$$x$$", "x"),
         ("$t$x$y$t$", "x$y"),
-        ("E'x'", "E'x'"),
+        ("E'x\\x5f''y'", "x\\x5f'y"),
     ],
 )
 def test_unquoted_name_is_what_duckdb_takes_it_for(text: str, name: str) -> None:
@@ -103,8 +104,8 @@ def test_unquoted_name_is_what_duckdb_takes_it_for(text: str, name: str) -> None
 
 
 def test_called_names_are_every_name_before_a_bracket() -> None:
-    text = "SELECT F(1), \"G\" /* c */ (2), o.h(3), x IN (1), 'i'(4) FROM j"
-    assert list(called_names(tokens(text))) == ["f", "g", "h", "in"]
+    text = "SELECT F(1), \"G\" /* c */ (2), o.h(3), x IN (1), 'i'(4), `K`(5) FROM j"
+    assert list(called_names(tokens(text))) == ["f", "g", "h", "in", "k"]
 
 
 @pytest.mark.parametrize(
