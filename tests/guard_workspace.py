@@ -95,7 +95,7 @@ class Workspace:
         objects = definitions(self.cursor)
         if self.objects <= objects:  # nothing is missing: what is new goes, which is faster
             for kind, _, _, name, _ in objects - self.objects:
-                self.cursor.execute(f"DROP {kind} {quote(name)}")
+                self.cursor.execute(f"DROP {kind} IF EXISTS {quote(name)}")  # overloads are rows
         else:
             self.database.close()
             self._open()

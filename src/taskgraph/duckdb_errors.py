@@ -41,7 +41,7 @@ def translated() -> Generator[None]:
             " equality, and make no huge strings or lists."
         ) from error
     except duckdb.Error as error:
-        raise QueryFailed(_without_prefix(str(error))) from error
+        raise QueryFailed(without_advice(_without_prefix(str(error)))) from error
     except (OverflowError, ValueError) as error:
         raise QueryFailed(
             f"a value of the result is beyond what can be shown ({error}): cast it to VARCHAR"
@@ -73,6 +73,18 @@ def marked(text: str, position: int) -> str:
     shown = f"{'...' if cut else ''}{line[cut : column + _MARKED_AFTER]}"
     label = f"LINE {before.count(chr(10)) + 1}: "
     return f"{label}{shown}\n{' ' * (len(label) + column - cut + (3 if cut else 0))}^"
+
+
+def without_advice(message: str) -> str:
+    """Returns what DuckDB says without advice that nobody here can take.
+
+    No setting can be changed and no extension loaded; the guard refuses both.
+    """
+    message = re.sub(r"\n+Please try installing .*", _NO_EXTENSIONS, message, flags=re.DOTALL)
+    return re.sub(r"(?:,? or|\s*(?:\*|Use)) \"?SET \w+[^.\n]*\.?", "", message)
+
+
+_NO_EXTENSIONS = " Extensions are not loaded here: use what DuckDB has without them."
 
 
 def _without_prefix(message: str) -> str:

@@ -18,6 +18,7 @@ from functools import cache
 import duckdb
 
 from taskgraph.database import fold, scratch
+from taskgraph.duckdb_errors import without_advice
 from taskgraph.errors import Refused
 from taskgraph.sql_text import (
     SPEC_TEXT,
@@ -142,7 +143,8 @@ class Parser:
         """Returns DuckDB's tree of one query (SELECT, FROM, VALUES, DESCRIBE, SHOW, SUMMARIZE).
 
         Raises:
-            QueryFailed: DuckDB cannot parse it, or it is something else.
+            QueryFailed: DuckDB cannot parse it.
+            Refused: it is something else.
         """
         if query not in self._trees:
             [(document,)] = self._connection.execute(
@@ -187,7 +189,7 @@ class Parser:
         try:
             found = self._connection.extract_statements(text)
         except duckdb.Error as error:
-            raise Refused("syntax", str(error)) from error
+            raise Refused("syntax", without_advice(str(error))) from error
         return [_statement(one) for one in found]
 
 

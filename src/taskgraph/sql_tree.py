@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
 
 from taskgraph.database import fold
-from taskgraph.duckdb_errors import marked
+from taskgraph.duckdb_errors import marked, without_advice
 from taskgraph.errors import QueryFailed, Refused
 
 Tree: TypeAlias = Any
@@ -68,17 +68,24 @@ def read_tree(document: str, key: str, text: str | None = None) -> Tree:
 
     Raises:
         QueryFailed: DuckDB could not parse or bind the statement.
-        Refused: it is nested too deeply, or there is more than one.
+        Refused: it is no query, is nested too deeply, or there is more than one.
     """
     try:
         parsed: Tree = json.loads(document)
     except RecursionError:
         raise Refused("too_deep", "the statement is nested too deeply: use CTEs") from None
+    if key == "statements" and parsed.get("error_type") == "not implemented":
+        raise Refused(
+            "statement",
+            "a PIVOT without an IN list can only stand in a query: give it an IN list, or run the"
+            " query by itself",
+        )
     if parsed["error"]:
         # Raised errors show the place by themselves, those in a document only number it.
         at = parsed.get("position")
         place = f"\n\n{marked(text, int(at))}" if text and at else ""
-        raise QueryFailed(f"{str(parsed['error_message']).rstrip()}{place}")
+        message = without_advice(str(parsed["error_message"])).rstrip()
+        raise QueryFailed(f"{message}{place}")
     trees: list[Tree] = parsed[key]
     if len(trees) != 1:
         raise Refused("ambiguous", "expected one statement")

@@ -107,6 +107,8 @@ def test_kind_of_a_read(shared: Cursor, text: str, kind: str) -> None:
         ('CREATE VIEW "final table" AS FROM orders', "create_view", "final table"),
         ("CREATE VIEW summary AS FROM orders", "create_view", "summary"),
         ("CREATE VIEW 'match_a' AS FROM orders", "create_view", "match_a"),
+        ("CREATE VIEW `match_``a` AS FROM orders", "create_view", "match_`a"),
+        ("CREATE VIEW E'match_\\x61' AS FROM orders", "create_view", "match_\\x61"),
         ("CREATE MACRO match_net(x, rate := 0.2 + abs(-1)) AS x", "create_macro", "match_net"),
         (
             "CREATE FUNCTION match_rows(n) AS TABLE FROM orders LIMIT n",
@@ -177,6 +179,9 @@ def test_mode_says_which_kinds_it_allows(shared: Cursor, mode: Mode, text: str) 
         ("EXPLAIN ANALYZE DELETE FROM orders", "statement", "only allowed before a SELECT"),
         ("EXPLAIN (ANALYZE false) DELETE FROM orders", "statement", "before a SELECT"),
         ("EXPLAIN ANALYZE FROM hidden", "relation", "add 'hidden' to depends_on of 'match'"),
+        ("EXPLAIN ANALYZE PIVOT orders ON name", "statement", "only stand in a query"),
+        ("CREATE TABLE match_t AS PIVOT orders ON name", "statement", "give it an IN list"),
+        ("COPY (PIVOT orders ON name) TO 'x'", "statement", "give it an IN list"),
         ("CREATE TABLE match_t AS SELECT 1", "statement", "only views and macros"),
         ("DROP TABLE orders", "statement", "only views and macros"),
         ("DROP SCHEMA main", "statement", "only views and macros"),
@@ -198,6 +203,7 @@ def test_mode_says_which_kinds_it_allows(shared: Cursor, mode: Mode, text: str) 
         ("CREATE MACRO match_a(x) AS x, (x, y) AS (SELECT max(id) FROM hidden)", "relation", ""),
         ("CREATE MACRO match_a(x := later_f(1)) AS x", "relation", "node later"),
         ("CREATE MACRO match_a(x := current_setting('threads')) AS x", "function", ""),
+        ("CREATE MACRO match_a(x := `current_setting`('threads')) AS x", "function", ""),
         ("CREATE VIEW match_a AS FROM range(nextval('s'))", "function", "nextval"),
         ("CREATE VIEW match_a AS FROM read_csv('x')", "function", "read_csv()"),
         ("CREATE VIEW match_a AS FROM 'x.csv'", "file", "files cannot be read"),
@@ -260,6 +266,8 @@ def test_one_statement_at_a_time(shared: Cursor) -> None:
         ("SELECT 1 // 0", "zero"),
         ("SELECT 'x'::INT", "Could not convert string 'x' to INT32"),
         ("SELECT INTERVAL 100000000 YEARS", "cast it to VARCHAR"),
+        ("SELECT st_point(1, 2)", "spatial extension. Extensions are not loaded here: use"),
+        ("CREATE VIEW match_a AS SELECT st_point(1, 2)", "extension. Extensions are not loaded"),
     ],
 )
 def test_what_duckdb_refuses_comes_with_its_own_candidates(
@@ -270,6 +278,23 @@ def test_what_duckdb_refuses_comes_with_its_own_candidates(
     with pytest.raises(QueryFailed) as failure:
         run(cursor, text)
     assert words in str(failure.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("SELECT list_transform([1], x -> x)", "transition to the new lambda syntax"),
+        ("SELECT (SELECT id FROM orders)", "can only return a single row."),
+        ("PIVOT range(3000) ON range", "Pivot column limit of 2000 exceeded."),
+        ("SELECT 1" + "+1" * 600, "Max expression depth limit of 500 exceeded."),
+        ("SELECT st_point(1, 2)", "extension"),
+    ],
+)
+def test_nobody_is_advised_to_do_what_is_refused(shared: Cursor, text: str, words: str) -> None:
+    with pytest.raises(StatementError) as failure:
+        run(shared, text)
+    assert words in str(failure.value)
+    assert not [word for word in ("SET ", "INSTALL ", "LOAD ") if word in str(failure.value)]
 
 
 def test_failed_statement_leaves_the_cursor_usable(cursor: Cursor) -> None:
