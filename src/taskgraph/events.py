@@ -18,8 +18,9 @@ Status: TypeAlias = Literal["passed", "failed", "skipped", "reused", "cancelled"
 RunStatus: TypeAlias = Literal["passed", "failed", "stopped", "interrupted"]
 CheckStatus: TypeAlias = Literal["pass", "warn", "fail"]
 StatementSource: TypeAlias = Literal[
-    "agent", "sql_node", "node_validation", "ingest", "materialise", "export"
+    "agent", "sql_node", "reuse", "node_validation", "ingest", "materialise", "export"
 ]
+"""`reuse`: what an agent defined in an earlier run, and this one defines again."""
 
 
 def utc_now() -> datetime:
@@ -72,6 +73,8 @@ class Outcome:
     """What the agent said when it ended: its assumptions, for people."""
     skipped_because: str | None = None
     """The ancestor that did not pass."""
+    why: str | None = None
+    """Why a run over an earlier file reused, repaired or ran it; None in any other run."""
 
     @property
     def warnings(self) -> tuple[CheckResult, ...]:
@@ -87,7 +90,9 @@ class RunStarted:
     nodes: tuple[tuple[str, Kind], ...]
     at: datetime = field(default_factory=utc_now)
     kept: tuple[str, ...] = ()
-    """Nodes that have passed in an earlier part of the run, and do not run again."""
+    """Nodes that have passed before, and do not run again."""
+    earlier: str | None = None
+    """Name of the earlier file that a run takes over from; None for any other run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +101,19 @@ class NodeStarted:
 
     node: str
     kind: Kind
+    at: datetime = field(default_factory=utc_now)
+    why: str | None = None
+    """Why it runs although an earlier run has its work; None where there is nothing to explain."""
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """An agent is given what an earlier run made of the node."""
+
+    node: str
+    kind: Kind
+    action: Literal["repair", "review"]
+    why: str
     at: datetime = field(default_factory=utc_now)
 
 
@@ -194,6 +212,14 @@ class ExportEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class Saved:
+    """What a run took less than the agents took whose SQL it reused; below zero if more."""
+
+    cost_usd: float
+    elapsed_ms: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunEnded:
     """The file is closed and, unless it is to be resumed, in its place."""
 
@@ -202,11 +228,14 @@ class RunEnded:
     outcomes: tuple[Outcome, ...]
     elapsed_ms: float
     at: datetime = field(default_factory=utc_now)
+    saved: Saved | None = None
+    """None for a run that takes nothing over from an earlier file."""
 
 
 Event: TypeAlias = (
     RunStarted
     | NodeStarted
+    | TakenUp
     | StatementRun
     | Said
     | ModelAnswered

@@ -44,6 +44,7 @@ class Finisher:
         tally: what the node has defined and used.
         guard: judges the node's checks.
         emit: told of each statement, from the calling thread.
+        reused: why the node's work is that of an earlier run; None if it is this run's.
     """
 
     cursor: Cursor
@@ -51,6 +52,7 @@ class Finisher:
     tally: Tally
     guard: Guard
     emit: Emit
+    reused: str | None = None
 
     @property
     def checker(self) -> Checker:
@@ -116,6 +118,8 @@ class Finisher:
             if any_failed(checks):
                 raise DoesNotHold(())
         outcome = self.tally.outcome(self.node.name, "passed", tables=tables, checks=checks)
+        if self.reused:
+            outcome = replace(outcome, status="reused", why=self.reused)
         return outcome if definitions is None else replace(outcome, definitions=definitions)
 
     def _materialise(self) -> Tables:

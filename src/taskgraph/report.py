@@ -135,4 +135,5 @@ def _outcome(row: Row, checks: tuple[Row, ...], definitions: tuple[Row, ...]) ->
         tool_calls=tool_calls,
         last_words=meta.get("last_words"),
         skipped_because=meta.get("skipped_because"),
+        why=meta.get("why"),
     )

@@ -21,11 +21,14 @@ from taskgraph.events import (
     Said,
     StatementRun,
     Status,
+    TakenUp,
 )
 from taskgraph.llm.messages import NOTHING_USED, AssistantMessage, Usage
 from taskgraph.recorded import Effort
 from taskgraph.resume import Standing
 from taskgraph.spec import Kind
+
+_DEFINING = frozenset({"agent", "sql_node", "reuse"})
 
 
 @dataclass
@@ -39,6 +42,7 @@ class _Running:
     iterations: int = 0
     tool_calls: int = 0
     last_words: str | None = None
+    why: str | None = None
     checks: tuple[CheckResult, ...] = ()
     definitions: dict[str, Definition] = field(default_factory=dict[str, Definition])
     views: set[str] = field(default_factory=set[str])
@@ -62,7 +66,9 @@ class Tally:
         match event:
             case NodeStarted():
                 self._begin(event)
-            case StatementRun(error=None, name=str(name)) if event.source in ("agent", "sql_node"):
+            case TakenUp(node=node, action=action, why=why):
+                self._of(node).why = f"{action}: {why}"
+            case StatementRun(error=None, name=str(name)) if event.source in _DEFINING:
                 _note_definition(self._of(event.node), event.kind, name, event.query)
             case ModelAnswered():
                 self._note_answer(event)
@@ -87,6 +93,10 @@ class Tally:
         running.model = effort.model
         running.iterations = effort.iterations
         running.tool_calls = effort.tool_calls
+
+    def remember(self, node: str, last_words: str | None) -> None:
+        """Takes into account what the agent said whose earlier work the node takes over."""
+        self._of(node).last_words = last_words
 
     def go_on(self, node: str, standing: Standing) -> None:
         """Takes into account what was said and defined in a conversation that goes on."""
@@ -136,6 +146,7 @@ class Tally:
             tool_calls=running.tool_calls,
             last_words=running.last_words,
             skipped_because=skipped_because,
+            why=running.why,
         )
 
     def _of(self, node: str) -> _Running:
@@ -145,6 +156,7 @@ class Tally:
         running = self._of(event.node)
         running.started_at = running.started_at or event.at
         running.began_s = perf_counter()
+        running.why = running.why or event.why
 
     def _note_answer(self, event: ModelAnswered) -> None:
         running = self._of(event.node)

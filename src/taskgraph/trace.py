@@ -259,6 +259,7 @@ def _meta_json(outcome: Outcome) -> str:
             "error_type": outcome.error_type,
             "hint": outcome.hint,
             "skipped_because": outcome.skipped_because,
+            "why": outcome.why,
         }
     )
 

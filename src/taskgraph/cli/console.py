@@ -18,6 +18,8 @@ from taskgraph.events import (
     Outcome,
     RunEnded,
     RunStarted,
+    Saved,
+    TakenUp,
     Warned,
 )
 from taskgraph.llm.messages import NOTHING_USED, Usage
@@ -55,13 +57,15 @@ class PlainLines:
 
     def _lines(self, event: Event) -> Iterable[str]:
         match event:
-            case RunStarted(nodes=nodes, kept=kept):
+            case RunStarted(nodes=nodes, kept=kept, earlier=earlier):
                 self._total = len(nodes)
                 self._width = max((len(name) for name, _ in nodes), default=0)
                 self._numbers = {name: number for number, name in enumerate(kept, start=1)}
-                return (f"Going on: {len(kept)} of {len(nodes)} have passed.",) if kept else ()
-            case NodeStarted(node=node, kind=kind):
-                return (f"{self._place(node)} {styled('START')} {kind:<6} {node}",)
+                return _beginning(len(kept), len(nodes), earlier)
+            case NodeStarted(node=node, kind=kind, why=why):
+                return (self._begin("RUN" if why else "START", node, kind, why),)
+            case TakenUp(node=node, kind=kind, action=action, why=why):
+                return (self._begin(action.upper(), node, kind, why),)
             case NodeEnded(outcome=outcome):
                 return self._end(outcome)
             case ExportEnded(name=name, error=error):
@@ -72,6 +76,10 @@ class PlainLines:
                 return (*failure_lines(event), *closing_lines(event))
             case _:
                 return ()
+
+    def _begin(self, word: str, node: str, kind: str, why: str | None) -> str:
+        name = f"{node:<{self._width}}  ({short(why)})" if why else node
+        return f"{self._place(node)} {styled(word)} {kind:<6} {name}"
 
     def _end(self, outcome: Outcome) -> Iterator[str]:
         line = f"{self._place(outcome.node)} {outcome_line(outcome, self._width)}"
@@ -84,6 +92,13 @@ class PlainLines:
         # Numbered as they start, so that a node's two lines carry one number and it only grows.
         number = self._numbers.setdefault(node, len(self._numbers) + 1)
         return f"{number:>{len(str(self._total))}} of {self._total}"
+
+
+def _beginning(kept: int, total: int, earlier: str | None) -> Iterable[str]:
+    if kept and earlier is None:
+        yield f"Going on: {kept} of {total} have passed."
+    elif kept:
+        yield f"From {earlier}: {kept} of {total} as they are."
 
 
 def failures_only(write: Write) -> Callable[[Event], None]:
@@ -151,8 +166,18 @@ def closing_lines(ended: RunEnded) -> Iterator[str]:
     first = _FIRST_WORD.get(ended.status, "Done.")
     parts = [f"{first} {counts_text(ended.outcomes)}", *spent(usage), duration(ended.elapsed_ms)]
     yield f"{'  '.join(parts)}   {file_of(ended)}"
+    if ended.saved and ended.status not in _FIRST_WORD:
+        yield _saved_line(ended.saved)
     if ended.status in _FIRST_WORD:
         yield f"Go on with: {resume_command(Path(ended.output))}"
+
+
+def _saved_line(saved: Saved) -> str:
+    money, time = dollars(abs(saved.cost_usd)), duration(abs(saved.elapsed_ms))
+    if saved.cost_usd >= 0 and saved.elapsed_ms >= 0:
+        return f"Saved {money} and {time} of agents' work."
+    of_money, of_time = ("more" if one < 0 else "less" for one in (saved.cost_usd, saved.elapsed_ms))
+    return f"Agents took {money} {of_money} and {time} {of_time} than before."
 
 
 def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
@@ -203,6 +228,8 @@ def _repeats(error: str, findings: Sequence[CheckResult]) -> bool:
 def _measures(outcome: Outcome) -> Iterator[str]:
     if outcome.status == "skipped" and outcome.error:
         yield outcome.error
+    if outcome.status == "reused" and outcome.why:
+        yield f"({short(outcome.why)})"
     if outcome.tables:
         yield _rows(outcome.tables)
     if outcome.iterations:

@@ -26,6 +26,7 @@ from taskgraph.events import (
     RunStarted,
     Said,
     StatementRun,
+    TakenUp,
     Warned,
 )
 from taskgraph.llm.messages import NOTHING_USED
@@ -35,6 +36,7 @@ SCHEMA_VERSION = 1
 _NAMES: Mapping[type[Event], str] = {
     RunStarted: "run_started",
     NodeStarted: "node_started",
+    TakenUp: "taken_up",
     StatementRun: "statement",
     Said: "said",
     ModelAnswered: "model_answered",
@@ -65,12 +67,12 @@ def json_lines(write: Callable[[str], None]) -> Callable[[Event], None]:
 
 def _fields(event: Event) -> Record:
     match event:
-        case RunStarted(output=output, nodes=nodes, kept=kept):
+        case RunStarted(output=output, nodes=nodes, kept=kept, earlier=earlier):
             listed = [{"name": name, "kind": kind} for name, kind in nodes]
-            return {"output": output, "nodes": listed, "kept": list(kept)}
+            return {"output": output, "nodes": listed, "kept": list(kept), "earlier": earlier}
         case ChecksRun(node=node, results=results):
             return {"node": node, "checks": [asdict(result) for result in results]}
-        case NodeStarted() | Warned() | CallLost():
+        case NodeStarted() | TakenUp() | Warned() | CallLost():
             return {name: value for name, value in asdict(event).items() if name != "at"}
         case ExportEnded(name=name, elapsed_ms=elapsed_ms, error=error):
             return {"name": name, "elapsed_ms": _rounded(elapsed_ms), "error": error}
@@ -126,6 +128,7 @@ def outcome_json(outcome: Outcome) -> Record:
         "error_type": outcome.error_type,
         "hint": outcome.hint,
         "skipped_because": outcome.skipped_because,
+        "why": outcome.why,
         "checks": [asdict(check) for check in outcome.checks],
         "tables": [{"name": name, "rows": rows} for name, rows in outcome.tables],
         "model": outcome.model,
@@ -144,6 +147,7 @@ def _done(ended: RunEnded) -> Record:
         "elapsed_ms": _rounded(ended.elapsed_ms),
         "counts": {word.lower(): count for word, count in counts(ended.outcomes).items()},
         "usage": asdict(sum((outcome.usage for outcome in ended.outcomes), NOTHING_USED)),
+        "saved": asdict(ended.saved) if ended.saved else None,
     }
 
 

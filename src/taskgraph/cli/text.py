@@ -15,6 +15,8 @@ _COLORS = {
     "FAIL": "red",
     "SKIP": "bright_black",
     "REUSE": "cyan",
+    "REPAIR": "yellow",
+    "REVIEW": "yellow",
     "STOP": "magenta",
     "CANCEL": "magenta",
 }

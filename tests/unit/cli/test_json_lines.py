@@ -20,7 +20,9 @@ from taskgraph.events import (
     RunEnded,
     RunStarted,
     Said,
+    Saved,
     StatementRun,
+    TakenUp,
     Warned,
 )
 from taskgraph.llm.messages import (
@@ -65,6 +67,7 @@ PASSED_JSON = {
     "error_type": None,
     "hint": None,
     "skipped_because": None,
+    "why": None,
     "checks": [{"check": "total", "status": "warn", "message": "3 left"}],
     "tables": [{"name": "match_pairs", "rows": 7}],
     "model": "a/b",
@@ -86,9 +89,16 @@ RESPONSE = ModelResponse(
 EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
     "run_started": (
         RunStarted("x.db", (("a", "sql"),), AT, ("a",)),
-        {"output": "x.db", "nodes": [{"name": "a", "kind": "sql"}], "kept": ["a"]},
+        {"output": "x.db", "nodes": [{"name": "a", "kind": "sql"}], "kept": ["a"], "earlier": None},
     ),
-    "node_started": (NodeStarted("a", "sql", AT), {"node": "a", "kind": "sql"}),
+    "node_started": (
+        NodeStarted("a", "sql", AT, "prompt changed"),
+        {"node": "a", "kind": "sql", "why": "prompt changed"},
+    ),
+    "taken_up": (
+        TakenUp("a", "prompt", "repair", "main: 3 fail", AT),
+        {"node": "a", "kind": "prompt", "action": "repair", "why": "main: 3 fail"},
+    ),
     "statement": (
         StatementRun("a", "agent", "select", "SELECT 'ä'", 1.26, "secret", None, 3, at=AT),
         {
@@ -140,7 +150,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
         {"name": "a.csv", "elapsed_ms": 5.0, "error": "no"},
     ),
     "done": (
-        RunEnded("x.db", "stopped", (PASSED, PASSED), 50.0, AT),
+        RunEnded("x.db", "stopped", (PASSED, PASSED), 50.0, AT, Saved(0.25, 1.5)),
         {
             "output": "x.db",
             "status": "stopped",
@@ -162,6 +172,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
                 "reasoning_tokens": 10,
                 "cost_usd": 0.5,
             },
+            "saved": {"cost_usd": 0.25, "elapsed_ms": 1.5},
         },
     ),
 }
