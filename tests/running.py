@@ -19,6 +19,19 @@ DEFAULTS = RunSettings()
 
 
 @dataclass(frozen=True)
+class Made:
+    """A file that a run was to write, and what it was made from."""
+
+    path: Path
+    spec: Spec
+    settings: RunSettings
+
+
+MADE: list[Made] = []
+"""What the running test has made: `replaying` plays it again."""
+
+
+@dataclass(frozen=True)
 class Ran:
     """A run that has ended, and its file."""
 
@@ -68,6 +81,7 @@ async def run_spec(
     """Runs a spec into `folder/out.db`; exports are written below the folder."""
     events: list[Event] = []
     path = folder / "out.db"
+    MADE.append(Made(path, spec, settings))
     ended = await run(
         spec,
         path,
@@ -90,6 +104,7 @@ async def resume_spec(
     """Goes on with the unfinished run of `folder/out.db`."""
     events: list[Event] = []
     path = folder / "out.db"
+    MADE.append(Made(path, spec, settings))
     ended = await resume(
         spec,
         path,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from model_wire import KEY, JumpingClock
-from running import DEFAULTS, Ran
+from running import DEFAULTS, MADE, Made, Ran
 from taskgraph.events import Event, Warned
 from taskgraph.llm.clock import Clock
 from taskgraph.llm.endpoint import endpoint
@@ -53,6 +53,7 @@ async def run_opened(
     """Runs a spec into `folder/out.db` with a service that has to be opened."""
     events: list[Event] = []
     path = folder / "out.db"
+    MADE.append(Made(path, spec, settings))
     ended = await run(
         spec,
         path,

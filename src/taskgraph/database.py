@@ -258,6 +258,12 @@ class Database:
         return self._raw.cursor()
 
     @property
+    def threads(self) -> int:
+        """How many threads DuckDB works with."""
+        [(threads,)] = self._raw.execute("SELECT current_setting('threads')").fetchall()
+        return threads
+
+    @property
     def stuck(self) -> bool:
         """Says, once closed, whether a statement still runs that nothing could stop.
 

@@ -156,6 +156,8 @@ class ModelAnswered:
     request: ModelRequest
     response: ModelResponse
     at: datetime = field(default_factory=utc_now)
+    too_long: tuple[ModelRequest, ...] = ()
+    """The forms of the question that were found too long before this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,9 @@ from taskgraph.database import Cursor
 from taskgraph.errors import StatementError, TaskgraphError
 from taskgraph.events import CheckResult, ChecksRun, Definition, Emit, Event, NodeEnded, Outcome
 from taskgraph.guard import Guard, PlainView
+from taskgraph.literals import literal_findings
 from taskgraph.materialise import Tables, materialise, materialise_directly
-from taskgraph.spec import Node, SourceNode
+from taskgraph.spec import Node, PromptNode, SourceNode
 from taskgraph.tally import Tally
 from taskgraph.validate import OUTPUTS, Checker, any_failed, missing_outputs
 
@@ -44,6 +45,7 @@ class Finisher:
         tally: what the node has defined and used.
         guard: judges the node's checks.
         emit: told of each statement, from the calling thread.
+        inputs: tables of the nodes that this one depends on.
         reused: why the node's work is that of an earlier run; None if it is this run's.
     """
 
@@ -52,12 +54,19 @@ class Finisher:
     tally: Tally
     guard: Guard
     emit: Emit
+    inputs: Sequence[str] = ()
     reused: str | None = None
 
     @property
     def checker(self) -> Checker:
         """Runs the node's checks."""
-        return Checker(self.cursor, self.guard, self.node, self.emit)
+        return Checker(self.cursor, self.guard, self.node, self.emit, self._literals)
+
+    def _literals(self) -> tuple[CheckResult, ...]:
+        if not isinstance(self.node, PromptNode):
+            return ()
+        definitions = [one.sql for one in self.tally.definitions(self.node.name)]
+        return literal_findings(self.cursor, definitions, self.inputs, self.node.literals)
 
     def try_to_pass(self, tables: Tables = ()) -> tuple[CheckResult, ...]:
         """Commits the node as passed if everything holds.

@@ -10,6 +10,8 @@ from importlib.metadata import version
 from taskgraph.catalog import columns
 from taskgraph.database import Cursor
 from taskgraph.events import ExportEnded, Outcome, RunStatus, utc_now
+from taskgraph.llm.preflight import ModelFacts
+from taskgraph.llm.recording import facts_json
 from taskgraph.parts import Identity
 from taskgraph.provenance import (
     definitions,
@@ -22,8 +24,17 @@ from taskgraph.schema import META_VERSION
 from taskgraph.spec import Spec
 
 
-def opening_meta(spec: Spec, identity: Identity) -> Mapping[str, str | None]:
-    """Returns what is known before the first node of a run, or of a resumed one, runs."""
+def opening_meta(
+    spec: Spec, identity: Identity, threads: int, models: Mapping[str, ModelFacts]
+) -> Mapping[str, str | None]:
+    """Returns what is known before the first node of a run, or of a resumed one, runs.
+
+    Args:
+        spec: what runs.
+        identity: the run's, with its settings.
+        threads: how many DuckDB has.
+        models: what is known of each model that may be asked.
+    """
     settings = identity.settings
     return {
         "meta_version": META_VERSION,
@@ -39,6 +50,8 @@ def opening_meta(spec: Spec, identity: Identity) -> Mapping[str, str | None]:
         "fingerprint": fingerprint(spec),
         "node_definitions": json.dumps(definitions(spec)),
         "node_prompts": node_prompts(spec),
+        "duckdb_threads": str(threads),
+        "llm_models": json.dumps(facts_json(models)),
         "llm_model": settings.model,
         "llm_reasoning_effort": settings.reasoning_effort,
         "llm_max_iterations": str(settings.max_iterations),

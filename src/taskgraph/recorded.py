@@ -157,7 +157,7 @@ def _conversation(
     said: Sequence[Row], called: Iterable[Row], defined: Iterable[Row]
 ) -> RecordedConversation:
     number: int = said[-1][0]
-    messages = tuple(_message(*row[2:]) for row in said if row[0] == number)
+    messages = tuple(message_of(*row[2:]) for row in said if row[0] == number)
     return RecordedConversation(
         number=number,
         messages=messages,
@@ -218,7 +218,7 @@ def _used(calls: Iterable[Row]) -> Usage:
     return sum((Usage(*row[2:]) for row in calls), NOTHING_USED)
 
 
-def _message(
+def message_of(
     role: str,
     content: str | None,
     tool_calls: str | None,
@@ -227,6 +227,7 @@ def _message(
     reasoning: str | None,
     reasoning_details: str | None,
 ) -> Message:
+    """Returns the message of a row of `_messages`."""
     match role:
         case "system":
             return SystemMessage(content or "")

@@ -21,6 +21,7 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.export import run_exports
+from taskgraph.llm.preflight import ModelFacts
 from taskgraph.llm.service import ModelService, OpenService
 from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, opening_meta
@@ -238,7 +239,8 @@ async def _build(job: _Job, service: ModelService | None) -> Built:
     try:
         cursor = database.cursor()
         identity = _identity(job)
-        begin_record(cursor, opening_meta(job.spec, identity))
+        facts = service.facts if service else dict[str, ModelFacts]()
+        begin_record(cursor, opening_meta(job.spec, identity, database.threads, facts))
         brought_back = await _bring_back(job, database)
         writer = TraceWriter(cursor, next_trace_id(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)

@@ -90,6 +90,8 @@ LLM_CALLS = Table(
         "step": "BIGINT",
         "timestamp": "TIMESTAMP",
         "request_sha256": "VARCHAR",
+        # What was sent, as hashes: it may be less than what was said.
+        "sent": "VARCHAR",
         "model_asked": "VARCHAR",
         "model": "VARCHAR",
         "provider": "VARCHAR",

@@ -35,6 +35,8 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.llm.messages import AssistantMessage, Message, ToolCall, ToolMessage
+from taskgraph.llm.recording import Asked, sent_json
+from taskgraph.llm.wire import without_surrogates
 from taskgraph.schema import (
     CHECKS,
     LLM_CALLS,
@@ -117,6 +119,7 @@ class TraceWriter:
     places: dict[str, Place] = field(default_factory=dict[str, Place])
     _waiting: _Rows = field(default_factory=_Rows)
     _writing: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _asked: Asked = field(default_factory=Asked)
 
     def record(self, event: Event) -> None:
         """Takes an event for the next batch."""
@@ -130,8 +133,8 @@ class TraceWriter:
                 self._waiting.append((MESSAGES, _message_row(event, place)))
                 self.places[event.node] = replace(place, position=event.position + 1)
             case ModelAnswered():
-                row = _llm_call_row(event, self._place(event.node).conversation)
-                self._waiting.append((LLM_CALLS, row))
+                conversation = self._place(event.node).conversation
+                self._waiting.append((LLM_CALLS, _llm_call_row(event, conversation, self._asked)))
             case CallLost():
                 self._waiting.append((LOST_CALLS, _lost_call_row(event)))
             case Warned():
@@ -194,7 +197,7 @@ def _insert(cursor: Cursor, table: Table, rows: Sequence[_Row]) -> None:
 def _storable(value: Value) -> Value:
     # Models and broken files produce lone surrogates, which no UTF-8 column can hold.
     if isinstance(value, str) and not value.isascii():
-        return value.encode("utf-8", "replace").decode("utf-8")
+        return without_surrogates(value)
     return value
 
 
@@ -276,7 +279,7 @@ def _export_statement(event: ExportEnded) -> StatementRun:
     )
 
 
-def _llm_call_row(event: ModelAnswered, conversation: int) -> _Row:
+def _llm_call_row(event: ModelAnswered, conversation: int, asked: Asked) -> _Row:
     response = event.response
     return (
         event.node,
@@ -284,6 +287,7 @@ def _llm_call_row(event: ModelAnswered, conversation: int) -> _Row:
         event.request.step,
         _naive_utc(event.at),
         response.request_sha256,
+        sent_json([*event.too_long, event.request], asked),
         event.request.model,
         response.model,
         response.provider,

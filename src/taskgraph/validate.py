@@ -93,12 +93,14 @@ class Checker:
     """Runs the checks of one node.
 
     Attributes:
+        beside: what else is found out about the node's work, without a query of the spec.
         cursor: the node's connection.
         guard: judges each query as a read of what the node may read.
         node: whose checks they are.
         emit: told of each query, from the thread that runs it.
     """
 
+    beside: Callable[[], tuple[CheckResult, ...]] = tuple
     cursor: Cursor
     guard: Guard
     node: Node
@@ -106,9 +108,7 @@ class Checker:
 
     def preview(self) -> tuple[CheckResult, ...]:
         """Runs the checks and leaves nothing behind; for an agent that is still at work."""
-        return tuple(
-            result for check in self.node.checks for result in self._tried(check, self._read)
-        )
+        return self._all(lambda check: self._tried(check, self._read))
 
     def keep(self) -> tuple[CheckResult, ...]:
         """Runs the checks and keeps their rows as tables, inside the caller's transaction.
@@ -116,15 +116,15 @@ class Checker:
         Raises:
             StatementError: a check cannot run; the transaction is broken and must be rolled back.
         """
-        return tuple(
-            result for check in self.node.checks for result in self._run(check, self._keep)
-        )
+        return self._all(lambda check: self._run(check, self._keep))
 
     def diagnose(self) -> tuple[CheckResult, ...]:
         """Runs the checks like `keep`, each in a transaction of its own, so that none hides another."""
-        return tuple(
-            result for check in self.node.checks for result in self._tried(check, self._keep_alone)
-        )
+        return self._all(lambda check: self._tried(check, self._keep_alone))
+
+    def _all(self, run: _Read) -> tuple[CheckResult, ...]:
+        declared = (result for check in self.node.checks for result in run(check))
+        return (*declared, *self.beside())
 
     def _tried(self, check: Check, read: _Read) -> list[CheckResult]:
         try:

@@ -302,6 +302,7 @@ async def test_the_record_says_where_everything_came_from(tmp_path: Path) -> Non
     assert str(tmp_path) not in json.dumps(meta)
     assert set(meta) == {
         "created_at_utc",
+        "duckdb_threads",
         "duckdb_version",
         "exports",
         "fingerprint",
@@ -310,6 +311,7 @@ async def test_the_record_says_where_everything_came_from(tmp_path: Path) -> Non
         "inputs_schema",
         "llm_max_iterations",
         "llm_model",
+        "llm_models",
         "llm_reasoning_effort",
         "meta_version",
         "node_definitions",

@@ -60,14 +60,16 @@ class Asker:
             LimitReached: a budget does not allow the call.
         """
         self._make_room(tool_choice)
-        request, response = await self._complete(tool_choice)
+        request, response, too_long = await self._complete(tool_choice)
         self.usage += response.usage
         self._calibrate(request, response)
         message = self.conversation.with_unique_ids(response.message)
         said_by = message.said_by or self.task.model
         response = replace(response, message=replace(message, said_by=said_by))
         asked = replace(request, model=said_by)
-        self.conversation.emit(ModelAnswered(self.task.node, asked, response))
+        self.conversation.emit(
+            ModelAnswered(self.task.node, asked, response, too_long=tuple(too_long))
+        )
         for warning in response.warnings:
             self.conversation.emit(Warned(warning, self.task.node))
         self.conversation.say(response.message)
@@ -86,13 +88,18 @@ class Asker:
         part_of_window = window // part if window else tokens
         return min(tokens, part_of_window, self.task.max_completion_tokens)
 
-    async def _complete(self, tool_choice: _ToolChoice) -> tuple[ModelRequest, ModelResponse]:
+    async def _complete(
+        self, tool_choice: _ToolChoice
+    ) -> tuple[ModelRequest, ModelResponse, list[ModelRequest]]:
+        """Returns the question, the answer, and the questions that were too long for one."""
         is_smallest = False
+        too_long: list[ModelRequest] = []
         while True:
             request = self._request(self._view, tool_choice)
             try:
-                return request, await self.model.complete(request)
+                return request, await self.model.complete(request), too_long
             except ContextOverflow as error:
+                too_long.append(request)
                 if is_smallest:
                     raise _exhausted(error) from error
                 smaller = next_smaller(

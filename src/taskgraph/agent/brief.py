@@ -10,6 +10,7 @@ from taskgraph.agent.inputs import Upstream, inputs_text
 from taskgraph.agent.rendering import cut
 from taskgraph.database import fold
 from taskgraph.events import CheckResult, Definition
+from taskgraph.llm.limits_told import calls_allowed
 from taskgraph.spec import Check, OutputView
 
 INPUTS_CHARACTERS = 40_000
@@ -73,7 +74,7 @@ def _may_create(brief: AgentBrief) -> str:
     reserved = [f"`{node}_`" for node in brief.not_owned]
     if reserved:
         lines.append(f"Names that start with {', '.join(reserved)} belong to other nodes.")
-    lines.append(f"You have {brief.max_iterations} model calls; each answer of yours is one.")
+    lines.append(calls_allowed(brief.max_iterations))
     return "\n".join(lines)
 
 

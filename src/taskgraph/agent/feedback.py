@@ -55,11 +55,6 @@ def with_notes(content: str, notes: Iterable[str]) -> str:
     return "\n".join([content, *(f"[{note}]" for note in notes)])
 
 
-def calls_left(count: int, limit: int) -> str:
-    """Warns before the iteration limit hurts."""
-    return f"{count} of {limit} model calls left"
-
-
 def many_errors(rounds: int) -> str:
     """Advises a model that gets nowhere."""
     return (

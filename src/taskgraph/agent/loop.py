@@ -19,6 +19,7 @@ from taskgraph.agent.conversation import Conversation, has_text
 from taskgraph.agent.task import Accept, AgentResult, AgentTask, Durable, RunSql
 from taskgraph.errors import ModelError, TaskgraphError
 from taskgraph.events import CheckResult, Emit
+from taskgraph.llm.limits_told import calls_left
 from taskgraph.llm.messages import (
     AssistantMessage,
     ModelResponse,
@@ -171,7 +172,7 @@ class _Agent:
         notes = self.desk.close_round()
         limit = self.task.limits.max_iterations
         left = limit - self.asker.iterations
-        return [*notes, feedback.calls_left(left, limit)] if left in _CALLS_LEFT_TOLD_AT else notes
+        return [*notes, calls_left(left, limit)] if left in _CALLS_LEFT_TOLD_AT else notes
 
     async def _judge(self, last_words: str | None) -> AgentResult | None:
         if await self._passes():

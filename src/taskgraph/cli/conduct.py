@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import click
 
@@ -25,7 +25,14 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 FILE: click.Path = click.Path(dir_okay=False, path_type=Path)
 _OPTIONS = (
     option("base-url", help="Any server of chat completions.", show_default=DEFAULT_BASE_URL),
-    option("replay", type=FILE, help="Answer from this recording: no key, no network."),
+    option("replay", type=FILE, help="Answer from this .db or recording: no key, no network."),
+    option(
+        "on-divergence",
+        type=click.Choice(["stop", "live"]),
+        default="stop",
+        help="What a node does once the recording does not fit.",
+    ),
+    option("no-llm", is_flag=True, help="Ask no model, whatever happens."),
     option("record", type=FILE, help="Write the model's answers into this recording."),
     option("quiet", "-q", is_flag=True, help="Tell of failures only."),
     option("json", "as_json", is_flag=True, help="Write the events to stdout as JSON lines."),
@@ -39,6 +46,8 @@ class Manner:
     base_url: str
     replay: Path | None
     record: Path | None
+    on_divergence: Literal["stop", "live"]
+    no_llm: bool
     quiet: bool
     as_json: bool
 
@@ -51,11 +60,16 @@ class Manner:
         """
         given = ctx.params
         if given["replay"] and given["record"]:
-            raise click.UsageError("--replay and --record exclude one another.")
+            raise click.UsageError(
+                "--replay and --record exclude one another: `taskgraph record` makes a recording "
+                "of the finished run."
+            )
         return cls(
             base_url=given["base_url"] or project.base_url or DEFAULT_BASE_URL,
             replay=given["replay"],
             record=given["record"],
+            on_divergence=given["on_divergence"],
+            no_llm=given["no_llm"],
             quiet=given["quiet"],
             as_json=given["as_json"],
         )

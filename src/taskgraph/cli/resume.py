@@ -12,7 +12,7 @@ import click
 
 from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
 from taskgraph.cli.ending import ExitCode
-from taskgraph.cli.models import service
+from taskgraph.cli.models import recorded_model, service
 from taskgraph.cli.project import Project, read_project
 from taskgraph.cli.settings import (
     overridden,
@@ -21,7 +21,6 @@ from taskgraph.cli.settings import (
     stated,
 )
 from taskgraph.errors import SettingsError, WorkspaceError
-from taskgraph.llm.recording import RecordedModel
 from taskgraph.loader import load_spec
 from taskgraph.output import output_path, resume_command
 from taskgraph.plan import changed_nodes, plan_resume
@@ -69,13 +68,7 @@ def go_on(
     settings = replace(earlier, **given, overrides=firm)
     spec = overridden(spec, firm)
     left = replace(spec, nodes=tuple(plan_resume(spec, recorded).nodes.values()))
-    open_service = service(
-        left,
-        settings,
-        base_url=manner.base_url,
-        recorded=RecordedModel(manner.replay) if manner.replay else None,
-        record=manner.record,
-    )
+    open_service = service(left, settings, manner, recorded_model(manner))
     work = resume(spec, output, settings, open_service=open_service, emit=manner.listener)
     return conduct(work, manner)
 

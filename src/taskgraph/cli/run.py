@@ -14,7 +14,7 @@ import click
 
 from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
 from taskgraph.cli.ending import ExitCode
-from taskgraph.cli.models import service
+from taskgraph.cli.models import as_recorded, recorded_model, service
 from taskgraph.cli.project import read_project
 from taskgraph.cli.resume import DEFAULT_FOLDER, demand_unchanged, go_on, unfinished_in
 from taskgraph.cli.settings import (
@@ -27,7 +27,7 @@ from taskgraph.cli.settings import (
     stated,
 )
 from taskgraph.cli.specs import load_project_spec
-from taskgraph.llm.recording import RecordedModel
+from taskgraph.llm.replay import RecordedModel
 from taskgraph.output import is_unfinished, partial_path
 from taskgraph.runner import read_unfinished, run
 from taskgraph.settings import LEAST_THREADS, RunSettings
@@ -64,16 +64,14 @@ def command(
         demand_unchanged(loaded, unfinished, earlier.meta)
         return go_on(loaded, unfinished, earlier, given, manner)
     loaded = overridden(loaded, given)
-    recorded = RecordedModel(manner.replay) if manner.replay else None
+    recorded = recorded_model(manner)
     settings = _settings(run_settings(project.settings, given), given, recorded, manner)
     output = output or _default_output(loaded.origin)
     work = run(
         loaded,
         output,
         settings,
-        open_service=service(
-            loaded, settings, base_url=manner.base_url, recorded=recorded, record=manner.record
-        ),
+        open_service=service(loaded, settings, manner, recorded),
         emit=manner.listener,
         replace=force or _may_replace(output),
     )
@@ -87,8 +85,10 @@ def _settings(
     manner: Manner,
 ) -> RunSettings:
     settings = replace(settings, overrides=overrides(given))
-    if settings.threads is None and (recorded or manner.record):
-        return replace(settings, threads=_threads(recorded))
+    settings = as_recorded(settings, recorded, frozenset(given))
+    if settings.threads is None and manner.record:
+        # A recording says how many there were.
+        return replace(settings, threads=max(LEAST_THREADS, os.cpu_count() or LEAST_THREADS))
     return settings
 
 
@@ -96,11 +96,6 @@ def _unfinished(output: Path | None) -> Path | None:
     """Returns the output whose run can go on: the one named, or the only one there is."""
     found = unfinished_in(DEFAULT_FOLDER) if output is None else [output]
     return found[0] if len(found) == 1 and is_unfinished(found[0]) else None
-
-
-def _threads(recorded: RecordedModel | None) -> int:
-    """As many as the recorded run had, for they decide about the order of rows; else all cores."""
-    return recorded.threads if recorded else max(LEAST_THREADS, os.cpu_count() or LEAST_THREADS)
 
 
 def _default_output(origin: SpecOrigin) -> Path:

@@ -15,9 +15,9 @@ from taskgraph.llm.model import LostSpend, Model
 from taskgraph.llm.openrouter import OpenRouter
 from taskgraph.llm.preflight import ModelFacts, preflight
 from taskgraph.llm.prices import prices_from
-from taskgraph.llm.recording import Recorder
+from taskgraph.llm.recording import Recorder, circumstances
 from taskgraph.llm.service import ModelService, lost_call, run_allowance
-from taskgraph.settings import LEAST_THREADS, RunSettings
+from taskgraph.settings import RunSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +80,4 @@ class Live:
     def _recorded(self, client: OpenRouter, facts: Mapping[str, ModelFacts]) -> Model:
         if self.record is None:
             return client
-        return Recorder(client, self.record, self.settings.threads or LEAST_THREADS, facts)
+        return Recorder(client, self.record, circumstances(self.settings, facts))

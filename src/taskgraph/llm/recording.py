@@ -5,50 +5,68 @@ themselves: those follow from the spec and the data, and are compared when it is
 
 The first line says what else the questions followed from. With how many threads DuckDB worked:
 rows of a query without ORDER BY, and the values within `string_agg` or `list`, come in an order
-that depends on it, so that a recording plays on another machine only with as many. And how much
-each model can read and write, for an agent cuts its conversation to that; where it cut because the
-server found a question too long, the refused question has a line too.
+that depends on it, so that a recording plays on another machine only with as many. What a statement
+and a result may take, for agents are told. And how much each model can read and write, for an agent
+cuts its conversation to that; where it cut because the server found a question too long, the
+refused question has a line too.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import json
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from taskgraph.errors import ContextOverflow, ModelError, OutputError, SettingsError
+from taskgraph.errors import ContextOverflow, OutputError, SettingsError
 from taskgraph.llm.messages import (
     AssistantMessage,
     FinishReason,
-    Message,
     ModelRequest,
     ModelResponse,
-    SystemMessage,
     ToolCall,
-    ToolMessage,
     Usage,
-    UserMessage,
 )
 from taskgraph.llm.model import Model
 from taskgraph.llm.preflight import ModelFacts
-from taskgraph.llm.wire import HASH_VERSION, Fingerprint, fingerprint
+from taskgraph.llm.wire import HASH_VERSION, fingerprint, without_surrogates
+from taskgraph.settings import LEAST_THREADS, RunSettings
 
-_Hashes: TypeAlias = tuple[str, ...]
-_EXCERPT = 200
+Hashes: TypeAlias = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What, beside the spec and the data, the questions of a run followed from."""
+
+    threads: int
+    """DuckDB's."""
+    facts: Mapping[str, ModelFacts] = field(default_factory=dict[str, ModelFacts])
+    """What was known of each model."""
+    query_timeout_s: float | None = None
+    """Seconds per statement of an agent; None where it was not recorded."""
+    max_result_characters: int | None = None
+    """Characters of one result; None where it was not recorded."""
+
+
+def circumstances(settings: RunSettings, facts: Mapping[str, ModelFacts]) -> Circumstances:
+    """Returns those of a run whose settings say how many threads it has."""
+    return Circumstances(
+        threads=settings.threads or LEAST_THREADS,
+        facts=facts,
+        query_timeout_s=settings.query_timeout_s,
+        max_result_characters=settings.max_result_characters,
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """One line of a recording."""
+    """What the model said."""
 
-    tools: str
-    messages: _Hashes
-    """Hashes of the messages that were sent."""
+    request_sha256: str
     message: AssistantMessage
     finish_reason: FinishReason
     usage: Usage
@@ -56,36 +74,79 @@ class RecordedAnswer:
     """The model that answered."""
 
 
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """One question, and what became of it."""
+
+    node: str
+    step: int
+    tools: str
+    """Hash of the tools' descriptions."""
+    messages: Hashes
+    """Hashes of the messages that were sent."""
+    answer: RecordedAnswer | None
+    """None where the server found the question too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recorded run, wherever it was kept."""
+
+    name: str
+    """For messages."""
+    circumstances: Circumstances
+    calls: tuple[RecordedCall, ...]
+    """In the order in which they were answered."""
+    texts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By hash, what messages said; where the recording kept it."""
+    ends: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By node, why one that did not pass ended; where the recording kept it."""
+
+
+@dataclass
+class Asked:
+    """Writes what was asked as what is new in it, for else a record grows with its square."""
+
+    _last: dict[str, Hashes] = field(default_factory=dict[str, Hashes])
+
+    def shortened(self, node: str, messages: Hashes) -> dict[str, Any]:
+        """Returns the hashes as what they have beyond the node's last ones."""
+        kept = common_prefix(self._last.get(node, ()), messages)
+        self._last[node] = messages
+        return {"kept": kept, "new": list(messages[kept:])}
+
+    def restored(self, node: str, shortened: Mapping[str, Any]) -> Hashes:
+        """Returns them whole again."""
+        messages = (*self._last.get(node, ())[: shortened["kept"]], *shortened["new"])
+        self._last[node] = messages
+        return messages
+
+
+def common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
+    """Returns how many hashes are the same, from the first on."""
+    pairs = zip(one, other, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
 class Recorder:
     """Passes requests on to a model and writes down each answer it accepts."""
 
-    def __init__(
-        self, model: Model, path: Path, threads: int, facts: Mapping[str, ModelFacts] | None = None
-    ) -> None:
+    def __init__(self, model: Model, path: Path, circumstances: Circumstances) -> None:
         """Takes the model and the file to write.
 
         Args:
             model: answers the requests.
             path: the file.
-            threads: how many DuckDB has in this run.
-            facts: what is known of each model.
+            circumstances: what the questions follow from.
 
         Raises:
             OutputError: the file exists and is not empty.
         """
-        if path.exists() and path.stat().st_size:
-            raise OutputError(
-                f"the recording {path} exists already",
-                hint="Delete it to record again, or choose another file.",
-            )
+        demand_new(path)
         self._model = model
         self._path = path
-        self._header: dict[str, Any] = {
-            "hash_version": HASH_VERSION,
-            "threads": threads,
-            "models": {name: _facts_json(one) for name, one in (facts or {}).items()},
-        }
-        self._sent: dict[str, _Hashes] = {}
+        self._header: dict[str, Any] | None = header_json(circumstances)
+        self._asked = Asked()
 
     async def complete(self, request: ModelRequest) -> ModelResponse:
         """Answers as the model does, and writes the answer down.
@@ -99,218 +160,214 @@ class Recorder:
         try:
             response = await self._model.complete(request)
         except ContextOverflow:
-            self._write({**self._question(request), "too_long": True})
+            self._write(_call(request, None))
             raise
-        self._write({**self._question(request), **_response_json(response)})
+        self._write(_call(request, _answer(response)))
         return response
 
-    def _write(self, line: dict[str, Any]) -> None:
-        lines = [line]
-        if not self._path.exists() or not self._path.stat().st_size:
+    def _write(self, call: RecordedCall) -> None:
+        lines = [call_json(call, self._asked)]
+        if self._header:
             lines.insert(0, self._header)
+            self._header = None
         with self._path.open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
-
-    def _question(self, request: ModelRequest) -> dict[str, Any]:
-        hashes = fingerprint(request)
-        before = self._sent.get(request.asker, ())
-        self._sent[request.asker] = hashes.messages
-        kept = _common_prefix(before, hashes.messages)
-        return {
-            "hash_version": HASH_VERSION,
-            "node": request.asker,
-            "step": request.step,
-            "request_sha256": hashes.sha256,
-            "tools": hashes.tools,
-            # Only what is new since the node's last line: else the file grows with its square.
-            "messages": {"kept": kept, "new": list(hashes.messages[kept:])},
-        }
+            file.writelines(map(_line, lines))
 
 
-class RecordedModel:
-    """Answers from a recording, and refuses a question that was not the recorded one."""
+def write_recording(recording: Recording, path: Path) -> None:
+    """Writes a recording as text.
 
-    def __init__(self, path: Path) -> None:
-        """Reads the recording.
+    Raises:
+        OutputError: the file exists and is not empty, or cannot be written.
+    """
+    demand_new(path)
+    asked = Asked()
+    lines = [call_json(call, asked) for call in recording.calls]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(map(_line, [header_json(recording.circumstances), *lines]))
+    except OSError as error:
+        raise OutputError(f"cannot write {str(path)!r}: {error.strerror}") from error
 
-        Raises:
-            SettingsError: the file is missing or is not a recording of this version.
-        """
-        self._path = path
-        self._recording = _read(path)
 
-    @property
-    def threads(self) -> int:
-        """DuckDB's threads in the recorded run."""
-        return self._recording.threads
+def demand_new(path: Path) -> None:
+    """Makes sure that no recording is overwritten: it may be the only one.
 
-    def facts(self, model: str) -> ModelFacts:
-        """Returns what the recorded run knew of a model, or of its only one: any may be named."""
-        known = self._recording.facts
-        only = next(iter(known.values())) if len(known) == 1 else ModelFacts(model)
-        return replace(known.get(model, only), model=model)
-
-    async def complete(self, request: ModelRequest) -> ModelResponse:
-        """Gives the recorded answer for this node and step, at no cost.
-
-        Which model is asked and how hard it may think is not compared: the recorded answer stands
-        for all of them.
-
-        Raises:
-            ModelError: nothing was recorded for this step, or another question was.
-            ContextOverflow: the recorded server found this question too long.
-        """
-        hashes = fingerprint(request)
-        if self._recording.was_too_long(request.asker, hashes.messages):
-            raise ContextOverflow(f"the model recorded in {self._path.name} found this too long")
-        recorded = self._recording.answers.get((request.asker, request.step))
-        if recorded is None:
-            raise self._diverged(request, self._missing_step(request))
-        difference = _difference(recorded, hashes, request.messages)
-        if difference:
-            raise self._diverged(request, difference)
-        return ModelResponse(
-            message=recorded.message,
-            finish_reason=recorded.finish_reason,
-            usage=replace(recorded.usage, cost_usd=0.0),
-            model=recorded.model,
-            request_sha256=hashes.sha256,
-            cost_source="server",
-        )
-
-    def _missing_step(self, request: ModelRequest) -> str:
-        answers = self._recording.answers
-        steps = [step for node, step in answers if node == request.asker]
-        if not steps:
-            nodes = ", ".join(sorted({node for node, _ in answers})) or "none"
-            return f"the recording has no answer for this node (it has: {nodes})"
-        return f"the recording ends at step {max(steps)}"
-
-    def _diverged(self, request: ModelRequest, difference: str) -> ModelError:
-        return ModelError(
-            f"the recording {self._path.name} does not fit node {request.asker!r}, "
-            f"step {request.step}: {difference}",
-            hint="The spec, the data or Taskgraph changed since. Record again with a real model.",
+    Raises:
+        OutputError: the file exists and is not empty.
+    """
+    if path.exists() and path.stat().st_size:
+        raise OutputError(
+            f"the recording {str(path)!r} exists already",
+            hint="Delete it to record again, or choose another file.",
         )
 
 
-def _difference(
-    recorded: RecordedAnswer, asked: Fingerprint, messages: Sequence[Message]
-) -> str | None:
-    """Says how a question differs from the recorded one; None where it does not."""
-    if asked.messages != recorded.messages:
-        position = _common_prefix(asked.messages, recorded.messages)
-        if position >= len(messages):
-            return f"{len(messages)} messages were sent, and {len(recorded.messages)} recorded"
-        return f"message {position} is another one: {_excerpt(messages[position])}"
-    if asked.tools != recorded.tools:
-        return "the tools are described differently"
-    return None
+def read_recording(path: Path) -> Recording:
+    """Reads a recording from its text.
 
-
-def _excerpt(message: Message) -> str:
-    match message:
-        case AssistantMessage(content, calls):
-            text = content or " ".join(call.arguments for call in calls)
-        case SystemMessage(text) | UserMessage(text) | ToolMessage(_, text):
-            pass
-    kind = type(message).__name__
-    return f"{kind} {text[:_EXCERPT]!r}{'...' if len(text) > _EXCERPT else ''}"
-
-
-def _common_prefix(one: Sequence[str], other: Sequence[str]) -> int:
-    pairs = zip(one, other, strict=False)
-    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
-
-
-@dataclass
-class _Recording:
-    """A file, read line by line."""
-
-    threads: int = 0
-    facts: dict[str, ModelFacts] = field(default_factory=dict[str, ModelFacts])
-    answers: dict[tuple[str, int], RecordedAnswer] = field(
-        default_factory=dict[tuple[str, int], RecordedAnswer]
-    )
-    """By node and step."""
-    too_long: Counter[tuple[str, _Hashes]] = field(default_factory=Counter[tuple[str, _Hashes]])
-    """How often servers refused a node's messages as too long; another model may have taken them."""
-    _sent: dict[str, _Hashes] = field(default_factory=dict[str, _Hashes])
-
-    def begin(self, line: dict[str, Any]) -> None:
-        """Takes the first line."""
-        self.threads = int(line["threads"])
-        self.facts = {name: ModelFacts(name, **one) for name, one in line["models"].items()}
-
-    def add(self, line: dict[str, Any]) -> None:
-        """Takes the next line."""
-        node: str = line["node"]
-        kept: int = line["messages"]["kept"]
-        sent = (*self._sent.get(node, ())[:kept], *line["messages"]["new"])
-        self._sent[node] = sent
-        if line.get("too_long"):
-            self.too_long[node, sent] += 1
-        else:
-            self.answers[node, int(line["step"])] = _recorded_answer(line, sent)
-
-    def was_too_long(self, node: str, messages: _Hashes) -> bool:
-        """Says whether the next answer to this question was that it is too long."""
-        self.too_long[node, messages] -= 1
-        return self.too_long[node, messages] >= 0
-
-
-def _read(path: Path) -> _Recording:
+    Raises:
+        SettingsError: the file is missing or is not a recording of this version.
+    """
     try:
         # Not splitlines: it also splits at U+2028, which may stand inside a JSON string.
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = filter(None, path.read_text(encoding="utf-8").split("\n"))
+        return _recording(path, lines)
     except OSError as error:
         raise SettingsError(f"cannot read the recording {path}: {error.strerror}") from error
-    recording = _Recording()
-    for number, text in enumerate(filter(None, lines), start=1):
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"the recording {path} is not UTF-8 text: {error.reason}") from error
+
+
+def _recording(path: Path, lines: Iterable[str]) -> Recording:
+    circumstances, calls, asked = Circumstances(0), list[RecordedCall](), Asked()
+    for number, text in enumerate(lines, start=1):
         try:
-            take = recording.begin if number == 1 else recording.add
-            take(_parse_json(text))
+            line = _parsed(text)
+            if number == 1:
+                circumstances = _circumstances(line)
+            else:
+                calls.append(_recorded_call(line, asked))
         except (ValueError, KeyError, TypeError) as error:
             raise SettingsError(
                 f"line {number} of the recording {path} cannot be read: {error}"
             ) from error
-    return recording
+    return Recording(path.name, circumstances, tuple(calls))
 
 
-def _parse_json(text: str) -> dict[str, Any]:
+def header_json(circumstances: Circumstances) -> dict[str, Any]:
+    """Returns the first line."""
+    return {
+        "hash_version": HASH_VERSION,
+        "threads": circumstances.threads,
+        "query_timeout_s": circumstances.query_timeout_s,
+        "max_result_characters": circumstances.max_result_characters,
+        "models": facts_json(circumstances.facts),
+    }
+
+
+def facts_json(facts: Mapping[str, ModelFacts]) -> dict[str, Any]:
+    """Returns what of the facts decides about what is sent."""
+    return {
+        name: {
+            "context_length": one.context_length,
+            "max_completion_tokens": one.max_completion_tokens,
+        }
+        for name, one in facts.items()
+    }
+
+
+def facts_from_json(models: Mapping[str, Any]) -> dict[str, ModelFacts]:
+    """Reads them back."""
+    return {name: ModelFacts(name, **one) for name, one in models.items()}
+
+
+def call_json(call: RecordedCall, asked: Asked) -> dict[str, Any]:
+    """Returns the line of a call."""
+    return {
+        "hash_version": HASH_VERSION,
+        "node": call.node,
+        "step": call.step,
+        "tools": call.tools,
+        "messages": asked.shortened(call.node, call.messages),
+        **({"too_long": True} if call.answer is None else _answer_json(call.answer)),
+    }
+
+
+def sent_json(requests: Sequence[ModelRequest], asked: Asked) -> str:
+    """Returns what was sent in one step: the forms of its question, the one that was answered last."""
+    hashes = [fingerprint(request) for request in requests]
+    return json.dumps(
+        {
+            "hash_version": HASH_VERSION,
+            "tools": hashes[-1].tools,
+            "messages": [
+                asked.shortened(request.asker, one.messages)
+                for request, one in zip(requests, hashes, strict=True)
+            ],
+        }
+    )
+
+
+def calls_from_json(
+    node: str, step: int, sent: str, asked: Asked, answer: RecordedAnswer
+) -> tuple[RecordedCall, ...]:
+    """Reads back what was sent in one step.
+
+    Raises:
+        ValueError: another version of Taskgraph wrote it.
+    """
+    line = _parsed(sent)
+    *too_long, taken = (asked.restored(node, one) for one in line["messages"])
+    calls = [RecordedCall(node, step, line["tools"], one, None) for one in too_long]
+    return (*calls, RecordedCall(node, step, line["tools"], taken, answer))
+
+
+def _call(request: ModelRequest, answer: RecordedAnswer | None) -> RecordedCall:
+    hashes = fingerprint(request)
+    return RecordedCall(request.asker, request.step, hashes.tools, hashes.messages, answer)
+
+
+def _answer(response: ModelResponse) -> RecordedAnswer:
+    return RecordedAnswer(
+        request_sha256=response.request_sha256,
+        message=response.message,
+        finish_reason=response.finish_reason,
+        usage=response.usage,
+        model=response.model,
+    )
+
+
+def _answer_json(answer: RecordedAnswer) -> dict[str, Any]:
+    message = answer.message
+    calls = [
+        {"id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in message.tool_calls
+    ]
+    return {
+        "request_sha256": answer.request_sha256,
+        "answer": {"content": message.content, "tool_calls": calls},
+        "finish_reason": answer.finish_reason,
+        "usage": dataclasses.asdict(answer.usage),
+        "model": answer.model,
+    }
+
+
+def _line(line: Mapping[str, Any]) -> str:
+    return without_surrogates(json.dumps(line, ensure_ascii=False)) + "\n"
+
+
+def _parsed(text: str) -> dict[str, Any]:
     line = json.loads(text)
     if line["hash_version"] != HASH_VERSION:
         raise ValueError(f"hash version {line['hash_version']}, this Taskgraph has {HASH_VERSION}")
     return line
 
 
-def _facts_json(facts: ModelFacts) -> dict[str, Any]:
-    """What of the facts decides about what is sent."""
-    return {
-        "context_length": facts.context_length,
-        "max_completion_tokens": facts.max_completion_tokens,
-    }
+def _circumstances(line: Mapping[str, Any]) -> Circumstances:
+    return Circumstances(
+        threads=int(line["threads"]),
+        facts=facts_from_json(line["models"]),
+        query_timeout_s=line.get("query_timeout_s"),
+        max_result_characters=line.get("max_result_characters"),
+    )
 
 
-def _response_json(response: ModelResponse) -> dict[str, Any]:
-    message = response.message
-    calls = [
-        {"id": call.id, "name": call.name, "arguments": call.arguments}
-        for call in message.tool_calls
-    ]
-    return {
-        "answer": {"content": message.content, "tool_calls": calls},
-        "finish_reason": response.finish_reason,
-        "usage": dataclasses.asdict(response.usage),
-        "model": response.model,
-    }
+def _recorded_call(line: Mapping[str, Any], asked: Asked) -> RecordedCall:
+    return RecordedCall(
+        node=line["node"],
+        step=int(line["step"]),
+        tools=line["tools"],
+        messages=asked.restored(line["node"], line["messages"]),
+        answer=None if line.get("too_long") else _recorded_answer(line),
+    )
 
 
-def _recorded_answer(line: dict[str, Any], sent: _Hashes) -> RecordedAnswer:
+def _recorded_answer(line: Mapping[str, Any]) -> RecordedAnswer:
     calls = tuple(ToolCall(**call) for call in line["answer"]["tool_calls"])
     return RecordedAnswer(
-        tools=line["tools"],
-        messages=sent,
+        request_sha256=line["request_sha256"],
         message=AssistantMessage(line["answer"]["content"], calls),
         finish_reason=line["finish_reason"],
         usage=Usage(**line["usage"]),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from taskgraph.events import CallLost, Emit, Warned
@@ -13,7 +13,7 @@ from taskgraph.llm.ledger import Ledger
 from taskgraph.llm.model import LostSpend, Model
 from taskgraph.llm.preflight import ModelFacts
 from taskgraph.llm.prices import Prices
-from taskgraph.llm.recording import RecordedModel
+from taskgraph.llm.replay import LiveAfterDivergence, RecordedModel
 from taskgraph.settings import RunSettings
 
 
@@ -67,6 +67,33 @@ def replayed(recording: RecordedModel, models: Sequence[str]) -> OpenService:
     async def opened(emit: Emit) -> AsyncGenerator[ModelService]:
         del emit
         yield ModelService(recording, Ledger(price_of=lambda _: Prices(0.0, 0.0)), facts)
+
+    return opened
+
+
+def replayed_then_live(
+    recording: RecordedModel, models: Sequence[str], live: OpenService
+) -> OpenService:
+    """Makes a service that asks a real model from where a conversation is not the recorded one.
+
+    Args:
+        recording: answers first.
+        models: every model that the run may ask.
+        live: answers then; it is opened, and its budgets hold, from the beginning.
+    """
+    facts = {model: recording.facts(model) for model in models}
+
+    @asynccontextmanager
+    async def opened(emit: Emit) -> AsyncGenerator[ModelService | None]:
+        def warn(message: str, node: str) -> None:
+            emit(Warned(message, node))
+
+        async with live(emit) as service:
+            if service is None:
+                yield None
+            else:
+                model = LiveAfterDivergence(recording, service.model, warn)
+                yield replace(service, model=model, facts=facts)
 
     return opened
 

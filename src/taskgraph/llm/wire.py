@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, NoReturn, TypeAlias, cast
 from weakref import WeakKeyDictionary
 
+from taskgraph.llm.limits_told import without_limits
 from taskgraph.llm.messages import (
     AssistantMessage,
     Message,
@@ -31,7 +32,7 @@ Dialect: TypeAlias = Literal["openrouter", "openai"]
 own, string content only, no reasoning sent back. How hard to think is said in its own field, which
 not every model there takes; the client notices."""
 
-HASH_VERSION = 2
+HASH_VERSION = 3
 """Raise it when `fingerprint` would give another hash for the same request."""
 
 BYTES_PER_TOKEN = 3.5
@@ -41,7 +42,7 @@ _SURROGATES = re.compile("[\ud800-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """Hashes over a request, without what identifies the session, its server or its reasoning."""
+    """Hashes over a request, without its session, its server, its reasoning, and the limits told."""
 
     sha256: str
     """Over everything that follows, the model and its parameters."""
@@ -78,10 +79,15 @@ def fingerprint(request: ModelRequest) -> Fingerprint:
     Reasoning is left out: it is the model's own and no part of what is asked, so that a recording
     need not keep it.
     """
-    messages = tuple(_written(message).digest for message in request.messages)
+    messages = tuple(map(digest, request.messages))
     whole = _clean([HASH_VERSION, _parameters(request), list(messages)])
     tools = _digest(_clean(_tools_json(request.tools)))
     return Fingerprint(hashlib.sha256(whole.encode()).hexdigest(), messages, tools)
+
+
+def digest(message: Message) -> str:
+    """Returns the hash of one message, as a fingerprint has it."""
+    return _written(message).digest
 
 
 def estimate_tokens(request: ModelRequest) -> int:
@@ -184,16 +190,25 @@ def _written(message: Message) -> _Written:
     written = _all_written.get(message)
     if written is None:
         text = _clean(_message_json(message))
-        digest = _digest(_clean(_message_json(_without_order(message))))
+        digest = _digest(_clean(_message_json(_comparable(message))))
         written = _all_written[message] = _Written(text, len(text.encode()), digest)
     return written
 
 
-def _without_order(message: Message) -> Message:
-    """Sorts the lines of a tool's result, for rows without ORDER BY come in any order."""
-    if not isinstance(message, ToolMessage):
-        return message
-    return replace(message, content="\n".join(sorted(message.content.split("\n"))))
+def _comparable(message: Message) -> Message:
+    """Leaves out the limits that were told, and sorts the lines of a tool's result.
+
+    Rows without ORDER BY come in any order; and a run that was stopped by a limit goes on with
+    another one.
+    """
+    match message:
+        case ToolMessage(_, content):
+            lines = sorted(without_limits(content).split("\n"))
+            return replace(message, content="\n".join(lines))
+        case UserMessage(content):
+            return replace(message, content=without_limits(content))
+        case _:
+            return message
 
 
 def _message_json(message: Message) -> Mapping[str, Any]:

@@ -31,7 +31,8 @@ from taskgraph.llm.messages import (
 )
 from taskgraph.llm.preflight import ModelFacts
 from taskgraph.llm.prices import PRICES_AS_OF, Prices, base_name, known_prices, prices_from
-from taskgraph.llm.recording import RecordedModel, Recorder
+from taskgraph.llm.recording import Circumstances, Recorder, read_recording
+from taskgraph.llm.replay import RecordedModel
 from taskgraph.llm.scripted import ScriptedModel, run_sql
 
 pytestmark = pytest.mark.anyio
@@ -84,7 +85,9 @@ async def test_script_needs_no_tools_to_call_one() -> None:
 
 async def recorded(path: Path) -> tuple[ModelRequest, ModelRequest]:
     """Records a conversation of two steps; returns its questions."""
-    model = Recorder(ScriptedModel({"a": [run_sql("select '\u2028'"), "done \u00e9"]}), path, 4)
+    model = Recorder(
+        ScriptedModel({"a": [run_sql("select '\u2028'"), "done \u00e9"]}), path, Circumstances(4)
+    )
     first = request("a")
     answer = await model.complete(first)
     result = ToolMessage(answer.message.tool_calls[0].id, "1 row")
@@ -96,7 +99,7 @@ async def recorded(path: Path) -> tuple[ModelRequest, ModelRequest]:
 async def test_recording_answers_as_the_model_did_in_any_order(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     first, second = await recorded(path)
-    model = RecordedModel(path)
+    model = RecordedModel(read_recording(path))
     assert (await model.complete(second)).message.content == "done \u00e9"
     answer = await model.complete(first)
     assert "\u2028" in json.loads(answer.message.tool_calls[0].arguments)["sql"]
@@ -106,14 +109,14 @@ async def test_recording_answers_as_the_model_did_in_any_order(tmp_path: Path) -
 async def test_recording_knows_how_many_threads_its_order_of_rows_came_from(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     await recorded(path)
-    assert RecordedModel(path).threads == 4
+    assert read_recording(path).circumstances == Circumstances(4)
 
 
 async def test_recording_serves_any_model_and_any_run(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     first, _ = await recorded(path)
     other = ModelRequest("x/y", first.messages, first.tools, "later/a", 1, node="a", max_tokens=9)
-    assert (await RecordedModel(path).complete(other)).finish_reason == "tool_calls"
+    assert (await RecordedModel(read_recording(path)).complete(other)).finish_reason == "tool_calls"
 
 
 async def test_recording_holds_the_answers_and_none_of_the_questions(tmp_path: Path) -> None:
@@ -131,23 +134,24 @@ async def test_other_question_is_refused_and_the_first_difference_named(tmp_path
     _, second = await recorded(path)
     changed = request("a", second.messages[2], ToolMessage("call_1_1", "2 rows" * 99), step=2)
     with pytest.raises(ModelError) as caught:
-        await RecordedModel(path).complete(changed)
-    assert "'a', step 2: message 3 is another one: ToolMessage '2 rows2 rows" in str(caught.value)
-    assert "Record again" in str(caught.value.hint)
+        await RecordedModel(read_recording(path)).complete(changed)
+    told = "'a', step 2: message 3 is another one: the result of a call '2 rows2 rows"
+    assert told in str(caught.value)
+    assert "record again" in str(caught.value.hint)
 
 
 async def test_each_kind_of_divergence_is_told_apart(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     first, second = await recorded(path)
-    model = RecordedModel(path)
+    model = RecordedModel(read_recording(path))
     divergences = {
         "ends at step 2": request("a", step=3),
         "no answer for this node (it has: a)": request("b"),
         "4 recorded": ModelRequest("m", second.messages[:3], second.tools, "r/a", 2),
-        "message 1 is another one: UserMessage 'else'": ModelRequest(
+        "message 1 is another one: what the engine says 'else'": ModelRequest(
             "m", (first.messages[0], UserMessage("else")), first.tools, "r/a", 1
         ),
-        "message 1 is another one: AssistantMessage": ModelRequest(
+        "message 1 is another one: the model's answer": ModelRequest(
             "m", (first.messages[0], AssistantMessage("hi")), first.tools, "r/a", 1
         ),
         "tools are described differently": ModelRequest("m", first.messages, (), "r/a", 1),
@@ -160,8 +164,10 @@ async def test_each_kind_of_divergence_is_told_apart(tmp_path: Path) -> None:
 
 async def test_playing_a_recording_costs_nothing_and_still_tells_the_tokens(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
-    live = await Recorder(ScriptedModel(["done"], cost_usd=0.25), path, 2).complete(request())
-    played = await RecordedModel(path).complete(request())
+    live = await Recorder(ScriptedModel(["done"], cost_usd=0.25), path, Circumstances(2)).complete(
+        request()
+    )
+    played = await RecordedModel(read_recording(path)).complete(request())
     assert live.usage.cost_usd == 0.25
     assert played.usage == replace(live.usage, cost_usd=0.0)
     assert (played.cost_source, live.usage.total_tokens > 0) == ("server", True)
@@ -170,11 +176,13 @@ async def test_playing_a_recording_costs_nothing_and_still_tells_the_tokens(tmp_
 async def test_question_that_was_too_long_is_so_again(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     long, short = request("a", UserMessage("x" * 999)), request("a", UserMessage("x"))
-    model = Recorder(ScriptedModel([ContextOverflow("9 tokens too many"), "fits"]), path, 2)
+    model = Recorder(
+        ScriptedModel([ContextOverflow("9 tokens too many"), "fits"]), path, Circumstances(2)
+    )
     with pytest.raises(ContextOverflow):
         await model.complete(long)
     await model.complete(short)
-    played = RecordedModel(path)
+    played = RecordedModel(read_recording(path))
     with pytest.raises(ContextOverflow, match="recorded in recording"):
         await played.complete(long)
     assert (await played.complete(short)).message.content == "fits"
@@ -183,12 +191,12 @@ async def test_question_that_was_too_long_is_so_again(tmp_path: Path) -> None:
 async def test_question_that_a_second_model_took_is_taken_again(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     long = ContextOverflow("9 tokens too many")
-    model = Recorder(ScriptedModel([long, long, "fits the other"]), path, 2)
+    model = Recorder(ScriptedModel([long, long, "fits the other"]), path, Circumstances(2))
     for _ in range(2):
         with pytest.raises(ContextOverflow):
             await model.complete(request())
     await model.complete(request(model="x/large"))
-    played = RecordedModel(path)
+    played = RecordedModel(read_recording(path))
     for _ in range(2):
         with pytest.raises(ContextOverflow):
             await played.complete(request())
@@ -200,8 +208,8 @@ async def test_recording_knows_the_windows_that_conversations_were_cut_to(tmp_pa
     small, large = ModelFacts("s/s", 8192, 4096), ModelFacts("l/l", 400_000, supports_tools=True)
     for facts in ({"s/s": small}, {"s/s": small, "l/l": large}):
         path.unlink(missing_ok=True)
-        await Recorder(ScriptedModel(["done"]), path, 2, facts).complete(request())
-        played = RecordedModel(path)
+        await Recorder(ScriptedModel(["done"]), path, Circumstances(2, facts)).complete(request())
+        played = RecordedModel(read_recording(path))
         assert played.facts("s/s") == small
     assert played.facts("l/l") == ModelFacts("l/l", 400_000)
     assert played.facts("any/other") == ModelFacts("any/other")
@@ -210,14 +218,16 @@ async def test_recording_knows_the_windows_that_conversations_were_cut_to(tmp_pa
 async def test_any_name_stands_for_the_only_recorded_model(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     facts = {"s/s": ModelFacts("s/s", 8192)}
-    await Recorder(ScriptedModel(["done"]), path, 2, facts).complete(request())
-    assert RecordedModel(path).facts("any/other") == ModelFacts("any/other", 8192)
+    await Recorder(ScriptedModel(["done"]), path, Circumstances(2, facts)).complete(request())
+    assert RecordedModel(read_recording(path)).facts("any/other") == ModelFacts("any/other", 8192)
 
 
 async def test_failed_call_is_not_recorded(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     with pytest.raises(ModelRejected):
-        await Recorder(ScriptedModel([ModelRejected("no")]), path, 2).complete(request())
+        await Recorder(ScriptedModel([ModelRejected("no")]), path, Circumstances(2)).complete(
+            request()
+        )
     assert not path.exists()
 
 
@@ -225,7 +235,7 @@ def test_recording_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "recording.jsonl"
     path.write_text("{}\n")
     with pytest.raises(OutputError, match="exists already"):
-        Recorder(ScriptedModel([]), path, 2)
+        Recorder(ScriptedModel([]), path, Circumstances(2))
 
 
 BROKEN = {
@@ -241,12 +251,12 @@ def test_file_that_is_no_recording_is_refused_with_its_line(tmp_path: Path, text
     path = tmp_path / "recording.jsonl"
     path.write_text(text)
     with pytest.raises(SettingsError, match=r"line 1 of the recording .* cannot be read"):
-        RecordedModel(path)
+        RecordedModel(read_recording(path))
 
 
 def test_missing_recording_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="No such file"):
-        RecordedModel(tmp_path / "nothing.jsonl")
+        read_recording(tmp_path / "nothing.jsonl")
 
 
 async def test_next_model_takes_over_for_good_and_says_why() -> None:
