@@ -7,6 +7,7 @@ from typing import TypedDict, Unpack
 
 from taskgraph.spec import (
     Export,
+    Literals,
     Node,
     OutputColumns,
     PromptNode,
@@ -45,6 +46,7 @@ class Prompt(Common, total=False):
     max_cost: float | None
     max_tokens: int | None
     max_seconds: float | None
+    literals: Literals
 
 
 def source(name: str, rows: SourceData = None, **fields: Unpack[Source]) -> SourceNode:

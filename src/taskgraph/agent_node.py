@@ -16,7 +16,6 @@ from taskgraph.catalog import sample
 from taskgraph.database import Cursor, Result, fold
 from taskgraph.errors import AgentFailed, InternalError, NodeLimit, QueryStuck, QueryTimeout
 from taskgraph.events import CheckResult, Emit, Outcome
-from taskgraph.finish import Finisher
 from taskgraph.guard import Guard
 from taskgraph.llm.accounts import Allowance
 from taskgraph.llm.budget import BudgetedModel
@@ -148,8 +147,7 @@ class _Desk:
         )
 
     def _preview_checks(self, emit: Emit) -> tuple[CheckResult, ...]:
-        guard = Guard(self.cursor, self.scope, "check")
-        return Finisher(self.cursor, self.node, self.shop.tally, guard, emit).preview()
+        return self.shop.finisher(self.node, self.cursor, emit).preview()
 
     @property
     def _session(self) -> str:

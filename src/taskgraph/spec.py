@@ -13,6 +13,8 @@ from typing import Any, Literal, TypeAlias
 
 ReasoningEffort: TypeAlias = Literal["low", "medium", "high"]
 Kind: TypeAlias = Literal["source", "sql", "prompt"]
+Literals: TypeAlias = Literal["warn", "fail", "allow"]
+"""What follows where an agent's SQL holds keys of the data, see `taskgraph.literals`."""
 
 SourceData: TypeAlias = Any
 """What `source` may hold: a callable, a polars, pandas or Arrow frame, `list[dict]`,
@@ -132,6 +134,8 @@ class PromptNode(_Transform):
     """Prompt and completion tokens, added over all calls, allowed for this node."""
     max_seconds: float | None = None
     """Wall-clock seconds allowed for this node."""
+    literals: Literals = "warn"
+    """What follows where its SQL holds keys of the data, which next month's data does not have."""
 
     @property
     def kind(self) -> Kind:

@@ -19,7 +19,7 @@ from taskgraph.materialise import Tables
 from taskgraph.namespace import Names, Scope
 from taskgraph.resume import BroughtBack
 from taskgraph.settings import RunSettings
-from taskgraph.spec import Node
+from taskgraph.spec import Node, PromptNode
 from taskgraph.tally import Tally
 
 T = TypeVar("T")
@@ -77,7 +77,11 @@ class Workshop:
     def finisher(self, node: Node, cursor: Cursor, emit: Emit) -> Finisher:
         """Returns what ends the node; for use in the thread that `emit` is for."""
         guard = Guard(cursor, Scope(self.names, node.name), "check")
-        return Finisher(cursor, node, self.tally, guard, emit)
+        return Finisher(cursor, node, self.tally, guard, emit, self._inputs(node))
+
+    def _inputs(self, node: Node) -> list[str]:
+        before = self.names.graph.ancestors(node.name) if isinstance(node, PromptNode) else ()
+        return [table for name in before for table, _ in self.tally.outcomes[name].tables]
 
     async def try_to_pass(
         self, node: Node, cursor: Cursor, *, tables: Tables = (), timeout_s: float | None = None

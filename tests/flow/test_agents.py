@@ -76,6 +76,37 @@ async def test_the_whole_exchange_can_be_read_back(tmp_path: Path) -> None:
     assert kinds == [("select", 2), ("create_view", None)]
 
 
+async def test_keys_in_the_sql_are_told_to_the_agent_and_fail_only_where_the_spec_says_so(
+    tmp_path: Path,
+) -> None:
+    orders = source("orders", [{"id": f"ORD-{number:03}", "amount": 1.0} for number in range(60)])
+    listed = ", ".join(f"'ORD-{number:03}'" for number in range(12))
+    bad = f"CREATE OR REPLACE VIEW {{}}_result AS FROM orders WHERE id IN ({listed})"
+    good = "CREATE OR REPLACE VIEW {}_result AS FROM orders WHERE id < 'ORD-012'"
+    nodes = [
+        prompt(policy, "Do it.", ["orders"], literals=policy)
+        for policy in ("warn", "fail", "allow")
+    ]
+    model = ScriptedModel(
+        {
+            "warn": [run_sql(bad.format("warn")), "Done."],
+            "fail": [run_sql(bad.format("fail")), "Done.", run_sql(good.format("fail")), "Done."],
+            "allow": [run_sql(bad.format("allow")), "Done."],
+        }
+    )
+
+    ran = await run_spec(spec_of(orders, *nodes), tmp_path, model=model)
+
+    assert set(ran.statuses.values()) == {"passed"}
+    assert ran.rows("SELECT node, check_name, status FROM _checks") == [
+        ("warn", "literals", "warn")
+    ]
+    told = "SELECT count(*) FROM _messages WHERE content LIKE '%12 values of orders.id stand in%'"
+    assert ran.rows(f"{told} AND node = 'warn'") == [(2,)]
+    assert ran.rows(f"{told} AND node = 'fail'") == [(2,)]
+    assert ran.rows(f"{told} AND node = 'allow'") == [(0,)]
+
+
 async def test_all_agents_of_a_run_share_the_bytes_of_the_system_prompt(tmp_path: Path) -> None:
     other = prompt("other", "Something else.", ["orders"])
     model = ScriptedModel(

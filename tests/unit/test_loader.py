@@ -37,11 +37,11 @@ FULL = table({
     "prompt": (
         {"name": "ask", "prompt": "Do it.", "output_columns": {"ask_x": {"id": "BIGINT"}, "ask_y": []},
          "model": "a/b", "fallback": ["c/d"], "reasoning_effort": "high", "max_iterations": 9,
-         "max_cost": 1, "max_tokens": 1000, "max_seconds": 60.0},
+         "max_cost": 1, "max_tokens": 1000, "max_seconds": 60.0, "literals": "fail"},
         PromptNode(
             name="ask", prompt="Do it.", output_columns={"ask_x": {"id": "BIGINT"}, "ask_y": []},
             model="a/b", fallback=["c/d"], reasoning_effort="high", max_iterations=9,
-            max_cost=1, max_tokens=1000, max_seconds=60.0,
+            max_cost=1, max_tokens=1000, max_seconds=60.0, literals="fail",
         ),
     ),
 })  # fmt: skip

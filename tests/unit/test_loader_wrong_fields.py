@@ -135,6 +135,7 @@ ASK_FIELDS = table({
     ),
     "effort_number": ("reasoning_effort", 3, ": must be low, medium or high, not 3 (int)"),
     "effort_list": ("reasoning_effort", ["low"], ": must be low, medium or high, not ['low'] (list) (did you mean 'low'?)"),
+    "literals_bool": ("literals", 0, ": must be warn, fail or allow, not 0 (int)"),
     "iterations_zero": ("max_iterations", 0, ": must be a whole number from 1, not 0 (int)"),
     "iterations_bool": ("max_iterations", True, ": must be a whole number from 1, not True (bool)"),
     "iterations_text": ("max_iterations", "10", ": must be a whole number from 1, not '10'"),

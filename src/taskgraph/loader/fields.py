@@ -13,7 +13,7 @@ from typing import Any, TypeAlias, cast, get_args
 
 from taskgraph.database import fold
 from taskgraph.ingest.options import source_problems
-from taskgraph.spec import Kind, ReasoningEffort
+from taskgraph.spec import Kind, Literals, ReasoningEffort
 
 KINDS: tuple[Kind, ...] = get_args(Kind)
 _NODE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
@@ -227,12 +227,15 @@ def _amount(unit: str) -> Rule:
     return check
 
 
-def _reasoning_effort(value: Any) -> Iterator[Fault]:
-    if value not in _EFFORTS:
-        yield Fault(f"must be low, medium or high, not {shown(value)}", nearest(value, _EFFORTS))
+def _one_of(*words: str) -> Rule:
+    def check(value: Any) -> Iterator[Fault]:
+        if value not in words:
+            allowed = f"{', '.join(words[:-1])} or {words[-1]}"
+            yield Fault(f"must be {allowed}, not {shown(value)}", nearest(value, words))
+
+    return check
 
 
-_EFFORTS: tuple[ReasoningEffort, ...] = get_args(ReasoningEffort)
 NAMES = _distinct(_list_of("names"))
 _COLUMNS = _distinct(_list_of("columns"))
 
@@ -272,11 +275,12 @@ RULES: Mapping[Kind, Mapping[str, Rule]] = {
         "prompt": _text,
         "model": _optional(_text),
         "fallback": _list_of("models"),
-        "reasoning_effort": _optional(_reasoning_effort),
+        "reasoning_effort": _optional(_one_of(*get_args(ReasoningEffort))),
         "max_iterations": _optional(_whole_number),
         "max_cost": _optional(_amount("US dollars")),
         "max_tokens": _optional(_whole_number),
         "max_seconds": _optional(_amount("seconds")),
+        "literals": _one_of(*get_args(Literals)),
     },
 }
 """Kind of node to its fields, each with the rule for its value."""
