@@ -19,6 +19,7 @@ from taskgraph.provenance import (
     node_prompts,
     platform_text,
     spec_json,
+    structure,
 )
 from taskgraph.schema import META_VERSION
 from taskgraph.spec import Spec
@@ -48,6 +49,7 @@ def opening_meta(
         "spec": spec_json(spec),
         "spec_source": spec.origin.source or "",
         "fingerprint": fingerprint(spec),
+        "structure": json.dumps(structure(spec)),
         "node_definitions": json.dumps(definitions(spec)),
         "node_prompts": node_prompts(spec),
         "duckdb_threads": str(threads),
@@ -64,7 +66,8 @@ def closing_meta(
     cursor: Cursor, outcomes: Sequence[Outcome], status: RunStatus, identity: Identity
 ) -> Mapping[str, str]:
     """Returns what is known once every node has its outcome."""
-    sources = [one for one in outcomes if one.kind == "source" and one.status == "passed"]
+    there = ("passed", "reused")
+    sources = [one for one in outcomes if one.kind == "source" and one.status in there]
     counts = {name: count for one in sources for name, count in one.tables if name == one.node}
     schemas = {
         name: {column.name: column.type for column in columns(cursor, name) or ()}

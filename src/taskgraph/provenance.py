@@ -83,7 +83,12 @@ def fingerprint(spec: Spec) -> str:
 
     Names, dependencies, columns and outputs count; prompts, SQL, checks and data do not.
     """
-    return "v1:" + sha256(json.dumps([_structure(node) for node in spec.nodes], sort_keys=True))
+    return "v1:" + sha256(json.dumps(structure(spec), sort_keys=True))
+
+
+def structure(spec: Spec) -> list[dict[str, Any]]:
+    """Returns what `fingerprint` hashes, node by node, so that a difference can be told."""
+    return [_structure(node) for node in spec.nodes]
 
 
 def definitions(spec: Spec) -> dict[str, str]:
@@ -114,8 +119,8 @@ def sha256(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
 
 
-def _structure(node: Node) -> dict[str, object]:
-    shared: dict[str, object] = {
+def _structure(node: Node) -> dict[str, Any]:
+    shared: dict[str, Any] = {
         "name": node.name,
         "kind": "source" if isinstance(node, SourceNode) else "transform",
         "depends_on": sorted(node.depends_on),
