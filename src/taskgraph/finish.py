@@ -1,9 +1,8 @@
-"""Ends a node: validate and materialise, in one transaction or not at all.
+"""Ends a node: validate, materialise and record, in one transaction or not at all.
 
 The declared order is execute, validate, materialise, record. Inside the transaction the views
 become tables first and the checks then read the tables: each view is computed once, and what the
 checks judged is exactly what is kept. Nobody can see the difference, for a failure undoes it all.
-The record follows with the next batch of `trace`, which says what that means after a crash.
 """
 
 from __future__ import annotations
@@ -20,6 +19,7 @@ from taskgraph.literals import literal_findings
 from taskgraph.materialise import Tables, materialise, materialise_directly
 from taskgraph.spec import Node, PromptNode, SourceNode
 from taskgraph.tally import Tally
+from taskgraph.trace import write_outcome
 from taskgraph.validate import OUTPUTS, Checker, any_failed, missing_outputs
 
 
@@ -126,6 +126,16 @@ class Finisher:
             checks = self.checker.keep()
             if any_failed(checks):
                 raise DoesNotHold(())
+            outcome = self._outcome(tables, checks, definitions)
+            write_outcome(self.cursor, outcome)
+        return outcome
+
+    def _outcome(
+        self,
+        tables: Tables,
+        checks: tuple[CheckResult, ...],
+        definitions: tuple[Definition, ...] | None,
+    ) -> Outcome:
         outcome = self.tally.outcome(self.node.name, "passed", tables=tables, checks=checks)
         if self.reused:
             outcome = replace(outcome, status="reused", why=self.reused)

@@ -84,9 +84,8 @@ class Progress:
 
     async def _run(self, node: Node) -> None:
         await run_node(self.shop, node)
-        # SQL is repeated at no cost, and its record comes before that of all that builds on it, so
-        # that a graph of small nodes need not wait for the disk at each. Data may have changed
-        # when they are read again, and an answer has been paid for.
+        # What it made is on record, but not yet the last of what it did and said. For that a graph
+        # of small SQL nodes need not wait for the disk at each; an agent's is worth the wait.
         if not isinstance(node, SqlNode):
             await self.shop.settled()
 

@@ -1,14 +1,10 @@
 """The record in the `.db`: the only writer of the `_` tables.
 
-Everything arrives as events, is collected, and is committed in batches, in the order in which it
-happened. So what is on record is always a beginning of what happened: no node without those it
-depends on, no answer without the question. Who must not go on before it is safe (whoever spends
-money on it) awaits `settled`.
-
-A node has passed from the moment its row is committed, together with its checks, definitions,
-statements and warnings. Its tables are committed just before; tables without that row are nobody's,
-and `resume` drops them. A row in the node's own transaction would be written node by node: that
-was measured at a third of a run of small nodes, against a twentieth for batches.
+How a node passed is written in the transaction that makes its tables, by `write_outcome`: there is
+never one without the other. All else arrives as events, is collected, and is committed in batches,
+in the order in which it happened: no answer without the question. Who must not go on before it is
+safe (whoever spends money on it) awaits `settled`. So a kill loses the statements of the last batch
+at most, and of them only those that led to no answer.
 """
 
 from __future__ import annotations
@@ -51,6 +47,9 @@ from taskgraph.schema import (
     Table,
 )
 
+WRITTEN_WITH_TABLES = frozenset({"passed", "reused"})
+"""Statuses of nodes whose outcome is written where their tables are made."""
+
 _Row: TypeAlias = tuple[Value, ...]
 _Rows: TypeAlias = list[tuple[Table, _Row]]
 
@@ -85,6 +84,23 @@ def _set_meta(cursor: Cursor, values: Mapping[str, str | None]) -> None:
     cursor.execute(f"DELETE FROM _workspace_meta WHERE key IN ({marks})", list(values))
     kept = [(key, value) for key, value in values.items() if value is not None]
     _insert(cursor, WORKSPACE_META, kept)
+
+
+def write_outcome(cursor: Cursor, outcome: Outcome) -> None:
+    """Writes how a node passed, in the caller's transaction: the one that makes its tables."""
+    tables = _outcome_tables(outcome)
+    *others, last = (_insert_values(table, len(rows)) for table, rows in tables)
+    # One statement for all three takes 1.4 ms, one for each 2 ms.
+    named = ", ".join(f"of_{number} AS ({insert})" for number, insert in enumerate(others))
+    cursor.execute(
+        f"WITH {named} {last}" if named else last,
+        [_storable(value) for _, rows in tables for row in rows for value in row],
+    )
+
+
+def _insert_values(table: Table, rows: int) -> str:
+    marks = f"({', '.join('?' * len(table.columns))})"
+    return f"INSERT INTO {table.name} VALUES {', '.join([marks] * rows)}"
 
 
 def next_trace_id(cursor: Cursor) -> int:
@@ -140,8 +156,9 @@ class TraceWriter:
             case Warned():
                 row = (_naive_utc(event.at), event.node, event.message)
                 self._waiting.append((WARNINGS, row))
-            case NodeEnded():
-                self._waiting += _outcome_rows(event.outcome)
+            case NodeEnded() if event.outcome.status not in WRITTEN_WITH_TABLES:
+                for table, rows in _outcome_tables(event.outcome):
+                    self._waiting += [(table, row) for row in rows]
             case _:
                 return
 
@@ -219,18 +236,15 @@ def _trace_row(number: int, event: StatementRun, place: Place | None) -> _Row:
     )
 
 
-def _outcome_rows(outcome: Outcome) -> _Rows:
-    return [
-        (NODE_META, _node_meta_row(outcome)),
-        *(
-            (CHECKS, (outcome.node, check.check, check.status, check.message))
-            for check in outcome.checks
-        ),
-        *(
-            (VIEW_DEFINITIONS, (outcome.node, definition.name, definition.sql))
-            for definition in outcome.definitions
-        ),
+def _outcome_tables(outcome: Outcome) -> list[tuple[Table, list[_Row]]]:
+    """Returns the rows that tell how a node ended, for each table that gets any."""
+    node = outcome.node
+    tables: list[tuple[Table, list[_Row]]] = [
+        (NODE_META, [_node_meta_row(outcome)]),
+        (CHECKS, [(node, check.check, check.status, check.message) for check in outcome.checks]),
+        (VIEW_DEFINITIONS, [(node, one.name, one.sql) for one in outcome.definitions]),
     ]
+    return [(table, rows) for table, rows in tables if rows]
 
 
 def _node_meta_row(outcome: Outcome) -> _Row:

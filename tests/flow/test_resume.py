@@ -244,15 +244,32 @@ async def test_a_call_without_its_result_is_run_again(tmp_path: Path, recorded: 
     assert "match_base created" in result
 
 
-@pytest.mark.parametrize("node", ["orders", "match", "after"])
-async def test_tables_without_a_record_are_made_again(tmp_path: Path, node: str) -> None:
-    left = await killed_when(ends(node), tmp_path, WORK)
-    assert node not in dict(rows_of(left / "out.db.partial", "SELECT node, 1 FROM _node_meta"))
-    model = WORK if node == "orders" else answering()
-    ran = await resume_spec(SPEC, left, model=model)
+ON_RECORD = """
+    SELECT node, status, (SELECT count(*) FROM _checks c WHERE c.node = m.node),
+           (SELECT count(*) FROM _view_definitions d WHERE d.node = m.node)
+    FROM _node_meta m WHERE node = ?
+"""
+
+
+@pytest.mark.parametrize(
+    ("node", "checks", "views"), [("orders", 0, 0), ("match", 0, 2), ("after", 1, 1)]
+)
+async def test_node_that_has_ended_is_on_record_and_stays(
+    tmp_path: Path, node: str, checks: int, views: int
+) -> None:
+    one_row = "SELECT 'pass' AS status, n || ' rows' AS message FROM after_n"
+    after = sql("after", AFTER, ["match"], validate={"rows": one_row})
+    spec = spec_of(source("orders"), MATCH, after)
+    left = await killed_when(ends(node), tmp_path, WORK, spec)
+    query = ON_RECORD.replace("?", f"'{node}'")
+    assert rows_of(left / "out.db.partial", query) == [(node, "passed", checks, views)]
+    ran = await resume_spec(spec, left, model=WORK if node == "orders" else answering())
     assert ran.statuses == ALL_PASSED
+    assert node not in ran.order
     assert ran.rows("SELECT n FROM after_n") == [(2,)]
     assert ran.outcomes["match"].usage.cost_usd == 1.5
+    told = ran.rows("SELECT node FROM _warnings WHERE message LIKE '%written into _trace'")
+    assert told == ([] if node == "orders" else [(node,)])
 
 
 async def test_a_conversation_whose_views_cannot_be_made_again_begins_anew(
