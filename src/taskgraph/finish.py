@@ -45,7 +45,7 @@ class Finisher:
         tally: what the node has defined and used.
         guard: judges the node's checks.
         emit: told of each statement, from the calling thread.
-        inputs: tables of the nodes that this one depends on.
+        sources: tables of the source nodes that an agent's node depends on.
         reused: why the node's work is that of an earlier run; None if it is this run's.
     """
 
@@ -54,7 +54,7 @@ class Finisher:
     tally: Tally
     guard: Guard
     emit: Emit
-    inputs: Sequence[str] = ()
+    sources: Sequence[str] = ()
     reused: str | None = None
 
     @property
@@ -66,7 +66,7 @@ class Finisher:
         if not isinstance(self.node, PromptNode):
             return ()
         definitions = [one.sql for one in self.tally.definitions(self.node.name)]
-        return literal_findings(self.cursor, definitions, self.inputs, self.node.literals)
+        return literal_findings(self.cursor, definitions, self.sources, self.node.literals)
 
     def try_to_pass(self, tables: Tables = ()) -> tuple[CheckResult, ...]:
         """Commits the node as passed if everything holds.

@@ -1,7 +1,7 @@
 """Finds keys of the data that an agent wrote into its SQL: on next month's data they do nothing.
 
 What counts as a key is a value of a column of text or whole numbers that tells nearly each row of
-an input from the others. Words, statuses, currencies and months do not: a column of them repeats,
+a source from the others; what other nodes made of the sources may be lists of words as well. Words, statuses, currencies and months do not: a column of them repeats,
 the tables that list them are short, and so are they. The results of a CASE do not count either.
 """
 
@@ -29,7 +29,7 @@ FEWEST_VALUES = 50
 DISTINCT_PART = 0.9
 """Part of a column's values that are different from one another where it is a key."""
 MOST_ROWS = 1_000_000
-"""Rows of an input that are looked at, the first ones."""
+"""Rows of a source that are looked at, the first ones."""
 _SHORTEST_TEXT = 4
 """Characters: currencies and countries have up to three."""
 _SMALLEST_NUMBER = 32
@@ -67,25 +67,25 @@ class WrittenKeys:
 
 
 def literal_findings(
-    cursor: Cursor, definitions: Sequence[str], inputs: Sequence[str], policy: Literals
+    cursor: Cursor, definitions: Sequence[str], sources: Sequence[str], policy: Literals
 ) -> tuple[CheckResult, ...]:
-    """Says whether definitions hold keys of the inputs' data.
+    """Says whether definitions hold keys of the data.
 
     Args:
         cursor: the node's connection.
         definitions: the statements of the node's views and macros.
-        inputs: tables of the nodes it depends on.
+        sources: tables of the sources that it depends on.
         policy: what follows: nothing is looked for where it is `allow`.
     """
     if policy == "allow":
         return ()
-    found = written_keys(cursor, definitions, inputs)
+    found = written_keys(cursor, definitions, sources)
     status: CheckStatus = "fail" if policy == "fail" else "warn"
     return (CheckResult(LITERALS, status, str(found)),) if found else ()
 
 
 def written_keys(
-    cursor: Cursor, definitions: Sequence[str], inputs: Sequence[str]
+    cursor: Cursor, definitions: Sequence[str], sources: Sequence[str]
 ) -> WrittenKeys | None:
     """Returns the keys of the column of which most stand in the definitions, if there is one."""
     literals = _literals(cursor, definitions) if _may_hold_keys(definitions) else ()
@@ -93,7 +93,7 @@ def written_keys(
         return None
     found = (
         WrittenKeys(table, column.name, keys)
-        for table in inputs
+        for table in sources
         for column in columns(cursor, table) or ()
         if (keys := _keys_among(cursor, table, column, literals))
     )

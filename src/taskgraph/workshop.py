@@ -77,11 +77,11 @@ class Workshop:
     def finisher(self, node: Node, cursor: Cursor, emit: Emit) -> Finisher:
         """Returns what ends the node; for use in the thread that `emit` is for."""
         guard = Guard(cursor, Scope(self.names, node.name), "check")
-        return Finisher(cursor, node, self.tally, guard, emit, self._inputs(node))
+        return Finisher(cursor, node, self.tally, guard, emit, self._sources(node))
 
-    def _inputs(self, node: Node) -> list[str]:
+    def _sources(self, node: Node) -> list[str]:
         before = self.names.graph.ancestors(node.name) if isinstance(node, PromptNode) else ()
-        return [table for name in before for table, _ in self.tally.outcomes[name].tables]
+        return [name for name in before if self.tally.kinds[name] == "source"]
 
     async def try_to_pass(
         self, node: Node, cursor: Cursor, *, tables: Tables = (), timeout_s: float | None = None

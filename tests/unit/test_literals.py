@@ -10,7 +10,7 @@ from taskgraph.database import Cursor, Database
 from taskgraph.events import CheckResult
 from taskgraph.literals import literal_findings, written_keys
 
-INPUTS = ("bank", "accounts", "rates")
+SOURCES = ("bank", "accounts", "rates")
 KEYS = [f"BNK-{number:04}" for number in range(8, 128, 8)]
 NUMBERS = [number for number in range(101, 131) if number % 10]
 QUOTED = ", ".join(f"'{key}'" for key in KEYS)
@@ -61,8 +61,8 @@ HARD_CODED = {
 
 
 @pytest.mark.parametrize("sql", HARD_CODED.values(), ids=HARD_CODED)
-def test_keys_of_an_input_are_found_however_they_are_written(cursor: Cursor, sql: str) -> None:
-    found = written_keys(cursor, [sql], INPUTS)
+def test_keys_of_a_source_are_found_however_they_are_written(cursor: Cursor, sql: str) -> None:
+    found = written_keys(cursor, [sql], SOURCES)
 
     assert found is not None
     assert (found.relation, found.column) == ("bank", "bank_id")
@@ -75,7 +75,7 @@ def test_numbers_of_rows_are_keys_and_are_found_over_several_views(cursor: Curso
         for start in range(3)
     ]
 
-    found = written_keys(cursor, views, INPUTS)
+    found = written_keys(cursor, views, SOURCES)
 
     assert found is not None
     assert (found.column, len(found.keys)) == ("_row_id", len(NUMBERS))
@@ -110,7 +110,7 @@ LEGITIMATE = {
 
 @pytest.mark.parametrize("sql", LEGITIMATE.values(), ids=LEGITIMATE)
 def test_what_a_rule_needs_is_not_taken_for_keys(cursor: Cursor, sql: str) -> None:
-    assert written_keys(cursor, [sql], INPUTS) is None
+    assert written_keys(cursor, [sql], SOURCES) is None
 
 
 def test_the_policy_decides_what_follows(cursor: Cursor) -> None:
@@ -120,7 +120,11 @@ def test_the_policy_decides_what_follows(cursor: Cursor) -> None:
         "on new data it finds none of them. Write the rule that finds such rows"
     )
 
-    assert literal_findings(cursor, sql, INPUTS, "allow") == ()
-    assert literal_findings(cursor, sql, INPUTS, "warn") == (CheckResult("literals", "warn", text),)
-    assert literal_findings(cursor, sql, INPUTS, "fail") == (CheckResult("literals", "fail", text),)
+    assert literal_findings(cursor, sql, SOURCES, "allow") == ()
+    assert literal_findings(cursor, sql, SOURCES, "warn") == (
+        CheckResult("literals", "warn", text),
+    )
+    assert literal_findings(cursor, sql, SOURCES, "fail") == (
+        CheckResult("literals", "fail", text),
+    )
     assert literal_findings(cursor, sql, ["rates"], "fail") == ()
