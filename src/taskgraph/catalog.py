@@ -5,6 +5,7 @@ None of these lists the whole catalog: a question costs the same with 10 objects
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from taskgraph.database import Cursor, Result, quote
@@ -20,6 +21,15 @@ class Column:
     name: str
     type: str
     """As DuckDB writes it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A table's columns and size."""
+
+    row_count: int
+    columns: Mapping[str, str]
+    """Column to type, in order."""
 
 
 def columns(cursor: Cursor, relation: str) -> tuple[Column, ...] | None:

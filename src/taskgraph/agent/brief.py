@@ -6,25 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from inspect import cleandoc
 
+from taskgraph.agent.earlier_work import EarlierWork, earlier_text
 from taskgraph.agent.inputs import Upstream, inputs_text
 from taskgraph.agent.rendering import cut
 from taskgraph.database import fold
-from taskgraph.events import CheckResult, Definition
 from taskgraph.llm.limits_told import calls_allowed
 from taskgraph.spec import Check, OutputView
 
 INPUTS_CHARACTERS = 40_000
 """Characters that the description of everything readable may take, about 11,000 tokens."""
 _CHECK_CHARACTERS = 6_000
-_MESSAGE_CHARACTERS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class EarlierWork:
-    """What an earlier run made of the task, and what is wrong with it now."""
-
-    definitions: tuple[Definition, ...]
-    findings: tuple[CheckResult, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +49,7 @@ def brief_text(brief: AgentBrief, inputs_characters: int = INPUTS_CHARACTERS) ->
         _section("What you can read", inputs_text(brief.upstream, inputs_characters)),
     ]
     if brief.earlier:
-        sections.append(_section("What an earlier run made of this task", _earlier(brief.earlier)))
+        sections.append(_section("What an earlier run made of this task", earlier_text(brief.earlier)))
     return "\n\n".join(sections)
 
 
@@ -105,17 +96,3 @@ def _check(check: Check) -> str:
 
 def _sql(text: str, max_characters: int) -> str:
     return f"```sql\n{cut(cleandoc(text), max_characters)}\n```"
-
-
-def _earlier(work: EarlierWork) -> str:
-    made = "\n".join(_sql(one.sql, _CHECK_CHARACTERS) for one in work.definitions)
-    return (
-        f"This SQL stood, and no longer passes. Keep what is right and repair the rest.\n{made}\n"
-        f"{_verdicts(work.findings)}"
-    )
-
-
-def _verdicts(results: Sequence[CheckResult]) -> str:
-    return "\n".join(
-        f"- {one.status} {one.check}: {cut(one.message, _MESSAGE_CHARACTERS)}" for one in results
-    )

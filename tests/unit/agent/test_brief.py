@@ -6,8 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from taskgraph.agent.brief import AgentBrief, EarlierWork, brief_text
+from taskgraph.agent.brief import AgentBrief, brief_text
+from taskgraph.agent.earlier_work import EarlierWork
 from taskgraph.agent.inputs import Relation, Upstream, inputs_text
+from taskgraph.catalog import Shape
 from taskgraph.database import Result
 from taskgraph.events import CheckResult, Definition
 from taskgraph.spec import Check, OutputView
@@ -108,13 +110,35 @@ def test_a_node_without_requirements_and_inputs_is_told_so() -> None:
 def test_earlier_work_is_shown_with_what_is_wrong_with_it() -> None:
     earlier = EarlierWork(
         (Definition("match_result", "CREATE VIEW match_result AS SELECT 1 AS id"),),
-        (CheckResult("total", "fail", "off by 3"),),
+        (CheckResult("total", "fail", "off by 3"), CheckResult("form", "pass", "")),
+        lost={"match_base": "no column x"},
+        then={"bank": Shape(10, {"id": "BIGINT", "x": "DATE"}), "gone": Shape(1, {})},
+        now={"bank": Shape(12, {"id": "VARCHAR", "y": "DATE"}), "rates": Shape(1, {})},
     )
 
-    text = brief_text(replace(BRIEF, earlier=earlier))
+    assert brief_text(replace(BRIEF, earlier=earlier)).partition(
+        "\n\n# What an earlier run made of this task\n"
+    )[2] == (
+        "An agent's SQL was accepted for this task on earlier data. It has been run again, and all "
+        "of it stands in the database now but match_base. Keep what is right, and replace or drop "
+        "the rest; what you do not touch stays.\n"
+        "```sql\nCREATE VIEW match_result AS SELECT 1 AS id\n```\n"
+        "What does not hold on today's data:\n"
+        "- match_base cannot be made: no column x\n"
+        "- fail total: off by 3\n"
+        "What has changed in what you can read:\n"
+        "- bank: column x is gone, column id was BIGINT and is VARCHAR, column y DATE is new, "
+        "10 rows then, 12 rows now\n"
+        "- gone is no longer there\n"
+        "- rates is new"
+    )
 
-    assert "CREATE VIEW match_result AS SELECT 1 AS id" in text
-    assert text.endswith("- fail total: off by 3")
+
+def test_earlier_work_that_holds_is_there_to_be_looked_at() -> None:
+    text = brief_text(replace(BRIEF, earlier=EarlierWork((), (CheckResult("a", "pass", ""),))))
+
+    assert "On today's data all checks pass." in text
+    assert text.endswith("the same columns, types and row counts as then.")
 
 
 def _table(name: str, columns: int = 10, sql: str | None = None) -> Relation:
