@@ -20,6 +20,7 @@ _COMMANDS = {
     "init": "Start a project: a spec that runs at once, its data, and the guide.",
     "run": "Run a spec and write its .db file.",
     "resume": "Go on with an unfinished or failed run.",
+    "record": "Write a run's model answers as text, for --replay.",
     "show": "Show a spec's graph, or what is in a .db file.",
     "inspect-xlsx": "Look into a workbook: sheets, tables, formulas.",
 }

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import islice
 
 from taskgraph.errors import ContextOverflow, ModelError
+from taskgraph.llm.limits_told import without_limits
 from taskgraph.llm.messages import (
     AssistantMessage,
     Message,
@@ -116,7 +117,9 @@ class RecordedModel:
             if position >= min(len(messages), len(recorded.messages)):
                 return f"{len(messages)} messages were sent, and {len(recorded.messages)} recorded"
             before = self._recording.texts.get(recorded.messages[position])
-            return f"message {position} is another one: {_changed(messages[position], before)}"
+            kind = "the task" if position == 1 else _KINDS[type(messages[position])]
+            changed = _changed(messages[position], before)
+            return f"message {position}, {kind}, is another one{changed}"
         if asked.tools != recorded.tools:
             return "the tools are described differently"
         return None
@@ -154,14 +157,14 @@ class LiveAfterDivergence:
 
 
 def _changed(message: Message, before: str | None) -> str:
+    """Shows what of a message is new, and what is gone where it is known what was said before."""
     text = _text(message)
-    kind = _KINDS[type(message)]
     if before is None:
-        return f"{kind} {text[:_EXCERPT]!r}{'...' if len(text) > _EXCERPT else ''}"
-    old, new = before.split("\n"), text.split("\n")
+        return f": {text[:_EXCERPT]!r}{'...' if len(text) > _EXCERPT else ''}"
+    old, new = (without_limits(one).split("\n") for one in (before, text))
     gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
     lines = [*_marked("-", old, gone), *_marked("+", new, come)]
-    return "\n".join([kind, *lines])
+    return "\n".join(["", *lines])
 
 
 def _marked(mark: str, lines: Sequence[str], differing: Counter[str]) -> Iterator[str]:
@@ -176,7 +179,7 @@ def _marked(mark: str, lines: Sequence[str], differing: Counter[str]) -> Iterato
 
 _KINDS: dict[type[Message], str] = {
     SystemMessage: "the instructions",
-    UserMessage: "what the engine says",
+    UserMessage: "a word of the engine",
     AssistantMessage: "the model's answer",
     ToolMessage: "the result of a call",
 }

@@ -135,7 +135,7 @@ async def test_other_question_is_refused_and_the_first_difference_named(tmp_path
     changed = request("a", second.messages[2], ToolMessage("call_1_1", "2 rows" * 99), step=2)
     with pytest.raises(ModelError) as caught:
         await RecordedModel(read_recording(path)).complete(changed)
-    told = "'a', step 2: message 3 is another one: the result of a call '2 rows2 rows"
+    told = "'a', step 2: message 3, the result of a call, is another one: '2 rows2 rows"
     assert told in str(caught.value)
     assert "record again" in str(caught.value.hint)
 
@@ -148,11 +148,11 @@ async def test_each_kind_of_divergence_is_told_apart(tmp_path: Path) -> None:
         "ends at step 2": request("a", step=3),
         "no answer for this node (it has: a)": request("b"),
         "4 recorded": ModelRequest("m", second.messages[:3], second.tools, "r/a", 2),
-        "message 1 is another one: what the engine says 'else'": ModelRequest(
+        "message 1, the task, is another one: 'else'": ModelRequest(
             "m", (first.messages[0], UserMessage("else")), first.tools, "r/a", 1
         ),
-        "message 1 is another one: the model's answer": ModelRequest(
-            "m", (first.messages[0], AssistantMessage("hi")), first.tools, "r/a", 1
+        "message 0, the model's answer, is another one: 'hi'": ModelRequest(
+            "m", (AssistantMessage("hi"), first.messages[1]), first.tools, "r/a", 1
         ),
         "tools are described differently": ModelRequest("m", first.messages, (), "r/a", 1),
     }
