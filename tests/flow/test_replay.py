@@ -119,6 +119,7 @@ def test_record_writes_what_was_written_while_the_run_went_on(folder: Path) -> N
         assert secret not in written
     again = command("record", "jan.db", "recording.jsonl")
     assert (again.exit_code, "exists already" in again.stderr) == (2, True)
+    assert command("record", "jan.db", "recording.jsonl", "--force").exit_code == 0
 
 
 def test_other_data_stops_at_the_first_difference_and_shows_its_lines(folder: Path) -> None:

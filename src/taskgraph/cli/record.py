@@ -9,15 +9,17 @@ import click
 
 from taskgraph.cli.conduct import FILE
 from taskgraph.cli.ending import write_line
+from taskgraph.cli.settings import option
 from taskgraph.errors import WorkspaceError
-from taskgraph.llm.recording import write_recording
+from taskgraph.llm.recording import demand_new, write_recording
 from taskgraph.playback import recording_of
 
 
 @click.command("record")
 @click.argument("file", type=FILE)
 @click.argument("recording", type=FILE)
-def command(file: Path, recording: Path) -> None:
+@option("force", "-f", is_flag=True, help="Replace an existing recording.")
+def command(file: Path, recording: Path, *, force: bool) -> None:
     """Write what the models said in a run as text.
 
     FILE is a run's .db. RECORDING gets a line of JSON for each answer: what the model said, and
@@ -28,6 +30,8 @@ def command(file: Path, recording: Path) -> None:
     answers = [call.node for call in read.calls if call.answer]
     if not answers:
         raise WorkspaceError(f"no model has answered in {str(file)!r}: there is nothing to record")
+    if not force:
+        demand_new(recording)
     write_recording(read, recording)
     nodes = len(set(answers))
     write_line(

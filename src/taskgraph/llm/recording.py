@@ -178,9 +178,8 @@ def write_recording(recording: Recording, path: Path) -> None:
     """Writes a recording as text.
 
     Raises:
-        OutputError: the file exists and is not empty, or cannot be written.
+        OutputError: the file cannot be written.
     """
-    demand_new(path)
     asked = Asked()
     lines = [call_json(call, asked) for call in recording.calls]
     try:
