@@ -25,6 +25,10 @@ test *ARGS:
 test-k EXPRESSION:
     uv run pytest -k "{{EXPRESSION}}"
 
+# Writes what people see into tests/data/screens anew; read the difference before you commit it.
+screens:
+    UPDATE_SCREENS=1 uv run pytest -n 0 -q tests/unit/cli/test_screens.py tests/unit/cli/test_live.py
+
 # What CI checks before the tests.
 check:
     uv run ruff check

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 from taskgraph.database import Row, read_only
 from taskgraph.errors import WorkspaceError
 from taskgraph.events import CheckResult, Definition, Outcome
+from taskgraph.evidence import Ask, Evidence, read_evidence
 from taskgraph.llm.messages import Usage
 from taskgraph.schema import META_VERSION
-
-Ask: TypeAlias = Callable[[str], list[Row]]
-"""Asks the file a question in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +30,8 @@ class RunReport:
     """Export to its error, None where it was written."""
     warnings: tuple[tuple[str | None, str], ...]
     """Node, or None for the run, and message."""
+    evidence: Mapping[str, Evidence]
+    """What there is to see of each node that failed or was stopped."""
 
     @property
     def status(self) -> str:
@@ -47,8 +48,40 @@ def read_report(path: Path) -> RunReport:
     Raises:
         WorkspaceError: there is no such file, it is in use, or Taskgraph did not write it.
     """
+    with asking(path) as ask:
+        return report_of(ask, path)
+
+
+@contextmanager
+def asking(path: Path) -> Generator[Ask]:
+    """Opens a file that nobody is writing, to be asked in SQL.
+
+    Raises:
+        WorkspaceError: there is no such file, or it is in use.
+    """
     with read_only(path) as connection:
-        return report_of(lambda query: connection.execute(query).fetchall(), path)
+        yield lambda query: connection.execute(query).fetchall()
+
+
+def read_evidence_of(path: Path, outcomes: Iterable[Outcome]) -> Mapping[str, Evidence]:
+    """Reads what there is to see of each node that failed or was stopped.
+
+    Returns:
+        Node to evidence; nothing where the file cannot be read: what is known is told without it.
+    """
+    try:
+        with asking(path) as ask:
+            return _evidence(ask, outcomes)
+    except WorkspaceError:
+        return {}
+
+
+def _evidence(ask: Ask, outcomes: Iterable[Outcome]) -> Mapping[str, Evidence]:
+    return {
+        outcome.node: read_evidence(ask, outcome)
+        for outcome in outcomes
+        if outcome.status in ("failed", "stopped")
+    }
 
 
 def report_of(ask: Ask, path: Path) -> RunReport:
@@ -62,16 +95,18 @@ def report_of(ask: Ask, path: Path) -> RunReport:
         WorkspaceError: Taskgraph did not write it, or another version did.
     """
     meta = read_meta(ask, path)
+    outcomes = read_outcomes(ask)
     exports: dict[str, dict[str, str | None]] = json.loads(meta.get("exports", "{}"))
     return RunReport(
         path=str(path),
         meta=meta,
-        outcomes=read_outcomes(ask),
+        outcomes=outcomes,
         exports={name: ended["error"] for name, ended in exports.items()},
         warnings=tuple(
             (node, message)
             for node, message in ask("SELECT node, message FROM _warnings ORDER BY timestamp")
         ),
+        evidence=_evidence(ask, outcomes),
     )
 
 

@@ -18,9 +18,8 @@ from taskgraph.guard import Guard, StatementResult
 from taskgraph.namespace import Scope
 from taskgraph.plan import Plan
 from taskgraph.recorded import Recorded, RecordedConversation
-from taskgraph.schema import CHECKS, NODE_META, TABLES, VIEW_DEFINITIONS
+from taskgraph.schema import CHECKS, NODE_META, TABLES, VIEW_DEFINITIONS, check_table
 from taskgraph.trace import Place
-from taskgraph.validate import check_table
 
 
 @dataclass(frozen=True, slots=True)

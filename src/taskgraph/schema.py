@@ -148,3 +148,8 @@ TABLES = (
     LOST_CALLS,
     WARNINGS,
 )
+
+
+def check_table(node: str, check: str) -> str:
+    """Returns the name under which a check's rows are kept."""
+    return f"{node}__validation_{check}"

@@ -15,6 +15,7 @@ from taskgraph.database import Cursor, Row, fold, quote
 from taskgraph.errors import StatementError
 from taskgraph.events import CheckResult, CheckStatus, Emit, StatementRun
 from taskgraph.guard import Guard
+from taskgraph.schema import check_table
 from taskgraph.spec import Check, Node, OutputView, Transform
 
 OUTPUTS = "outputs"
@@ -26,11 +27,6 @@ _STATUSES: tuple[CheckStatus, ...] = ("fail", "warn", "pass")
 """The worst first."""
 _Read: TypeAlias = Callable[[Check], list[CheckResult]]
 _SEVERITY = "CASE lower(CAST(status AS VARCHAR)) WHEN 'warn' THEN 1 WHEN 'pass' THEN 2 ELSE 0 END"
-
-
-def check_table(node: str, check: str) -> str:
-    """Returns the name under which a check's rows are kept."""
-    return f"{node}__validation_{check}"
 
 
 def any_failed(results: Iterable[CheckResult]) -> bool:
@@ -93,18 +89,18 @@ class Checker:
     """Runs the checks of one node.
 
     Attributes:
-        beside: what else is found out about the node's work, without a query of the spec.
         cursor: the node's connection.
         guard: judges each query as a read of what the node may read.
         node: whose checks they are.
         emit: told of each query, from the thread that runs it.
+        beside: what else is found out about the node's work, without a query of the spec.
     """
 
-    beside: Callable[[], tuple[CheckResult, ...]] = tuple
     cursor: Cursor
     guard: Guard
     node: Node
     emit: Emit
+    beside: Callable[[], tuple[CheckResult, ...]] = tuple
 
     def preview(self) -> tuple[CheckResult, ...]:
         """Runs the checks and leaves nothing behind; for an agent that is still at work."""

@@ -17,6 +17,7 @@ from taskgraph.cli.json_lines import json_lines
 from taskgraph.cli.project import Project
 from taskgraph.cli.settings import option
 from taskgraph.cli.text import wants_color
+from taskgraph.cli.width import width_of
 from taskgraph.events import Emit, RunEnded
 from taskgraph.settings import DEFAULT_BASE_URL
 
@@ -45,9 +46,9 @@ class Manner:
 
     base_url: str
     replay: Path | None
-    record: Path | None
     on_divergence: Literal["stop", "live"]
     no_llm: bool
+    record: Path | None
     quiet: bool
     as_json: bool
 
@@ -67,9 +68,9 @@ class Manner:
         return cls(
             base_url=given["base_url"] or project.base_url or DEFAULT_BASE_URL,
             replay=given["replay"],
-            record=given["record"],
             on_divergence=given["on_divergence"],
             no_llm=given["no_llm"],
+            record=given["record"],
             quiet=given["quiet"],
             as_json=given["as_json"],
         )
@@ -84,7 +85,8 @@ class Manner:
         def write(line: str) -> None:
             write_line(line, sys.stderr, color=color)
 
-        return failures_only(write) if self.quiet else PlainLines(write)
+        width = width_of(sys.stderr)
+        return failures_only(write, width) if self.quiet else PlainLines(write, width)
 
 
 def manner_options(function: Function) -> Function:

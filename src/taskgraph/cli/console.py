@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-import shlex
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from taskgraph.cli.text import dollars, duration, indented, short, styled, tokens
+from taskgraph.cli.failures import failure_lines
+from taskgraph.cli.lines import (
+    counts_text,
+    export_line,
+    outcome_line,
+    spent,
+    warned_line,
+    warning_lines,
+    went_wrong,
+)
+from taskgraph.cli.text import dollars, duration, short, styled
 from taskgraph.events import (
-    CheckResult,
     Event,
     ExportEnded,
     NodeEnded,
@@ -22,40 +29,39 @@ from taskgraph.events import (
     TakenUp,
     Warned,
 )
-from taskgraph.llm.messages import NOTHING_USED, Usage
+from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.output import partial_path, resume_command
+from taskgraph.report import read_evidence_of
 
 Write: TypeAlias = Callable[[str], None]
 
-_WORDS = {
-    "passed": "PASS",
-    "failed": "FAIL",
-    "skipped": "SKIP",
-    "reused": "REUSE",
-    "stopped": "STOP",
-    "cancelled": "CANCEL",
-}
-_ALWAYS_COUNTED = ("PASS", "WARN", "FAIL", "SKIP", "REUSE")
-_ONLY_IF_ANY = ("STOP", "CANCEL")
-_MOST_FINDINGS = 10
 _FIRST_WORD = {"stopped": "Stopped.", "interrupted": "Interrupted."}
 
 
 class PlainLines:
     """Listens to a run and writes a line for whatever a person would want to know."""
 
-    def __init__(self, write: Write) -> None:
+    def __init__(self, write: Write, width: int = 80) -> None:
         self._write = write
+        self._lines = RunLines(width)
+
+    def __call__(self, event: Event) -> None:
+        """Writes what the event has to tell."""
+        for line in self._lines.of(event):
+            self._write(line)
+
+
+class RunLines:
+    """Puts each event of a run into words; `width` is for the failures that are told at its end."""
+
+    def __init__(self, width: int) -> None:
+        self._columns = width
         self._total = 0
         self._width = 0
         self._numbers: dict[str, int] = {}
 
-    def __call__(self, event: Event) -> None:
-        """Writes what the event has to tell."""
-        for line in self._lines(event):
-            self._write(line)
-
-    def _lines(self, event: Event) -> Iterable[str]:
+    def of(self, event: Event) -> Iterable[str]:
+        """Returns the lines that tell of an event, none where a person need not know."""
         match event:
             case RunStarted(nodes=nodes, kept=kept, earlier=earlier):
                 self._total = len(nodes)
@@ -73,7 +79,7 @@ class PlainLines:
             case Warned(message=message, node=node):
                 return (warned_line(node, message),)
             case RunEnded():
-                return (*failure_lines(event), *closing_lines(event))
+                return ending_lines(event, self._columns)
             case _:
                 return ()
 
@@ -101,7 +107,7 @@ def _beginning(kept: int, total: int, earlier: str | None) -> Iterable[str]:
         yield f"From {earlier}: {kept} of {total} as they are."
 
 
-def failures_only(write: Write) -> Callable[[Event], None]:
+def failures_only(write: Write, width: int = 80) -> Callable[[Event], None]:
     """Returns a listener that is silent as long as all goes well."""
 
     def listen(event: Event) -> None:
@@ -109,7 +115,7 @@ def failures_only(write: Write) -> Callable[[Event], None]:
             case ExportEnded(name=name, error=str(error)):
                 write(export_line(name, error))
             case RunEnded() if event.status != "passed":
-                for line in (*failure_lines(event), *closing_lines(event)):
+                for line in ending_lines(event, width):
                     write(line)
             case _:
                 return
@@ -123,49 +129,20 @@ def file_of(ended: RunEnded) -> Path:
     return output if ended.status in ("passed", "failed") else partial_path(output)
 
 
-def verdict(outcome: Outcome) -> str:
-    """Returns the outcome in one upper-case word."""
-    if outcome.status == "passed" and outcome.warnings:
-        return "WARN"
-    return _WORDS[outcome.status]
-
-
-def went_wrong(outcome: Outcome) -> bool:
-    """Says whether there is something to tell that a person may have to mend."""
-    return outcome.status in ("failed", "stopped")
-
-
-def outcome_line(outcome: Outcome, width: int) -> str:
-    """Tells how a node ended and what it took; names are padded to `width` characters."""
-    head = f"{styled(verdict(outcome))} {outcome.kind:<6} {outcome.node:<{width}}"
-    return "  ".join([head, *_measures(outcome)]).rstrip()
-
-
-def warning_lines(outcome: Outcome) -> Iterator[str]:
-    """Tells what a node's checks warned of."""
-    yield from _finding_lines(outcome.warnings)
-
-
-def warned_line(node: str | None, message: str) -> str:
-    """Tells of a warning that no check gave."""
-    about = f" node {node!r}:" if node else ""
-    return f"{styled('WARN', 'Warning:')}{about} {indented(message)}"
-
-
-def export_line(name: str, error: str | None) -> str:
-    """Tells whether an export was written."""
-    if error is None:
-        return f"{styled('PASS')} export {name}"
-    return f"{styled('FAIL')} export {name}  {short(error)}"
-
-
-def closing_lines(ended: RunEnded) -> Iterator[str]:
-    """Sums the run up: the counts and the file's path, and how to go on where that is possible."""
+def ending_lines(ended: RunEnded, width: int) -> Iterator[str]:
+    """Tells why nodes did not pass, from what the file holds, and sums the run up."""
+    file = file_of(ended)
+    evidence = read_evidence_of(file, ended.outcomes)
+    yield from failure_lines(ended.outcomes, evidence, str(file), width)
     yield ""
+    yield from _closing_lines(ended, file)
+
+
+def _closing_lines(ended: RunEnded, file: Path) -> Iterator[str]:
     usage = sum((outcome.usage for outcome in ended.outcomes), NOTHING_USED)
     first = _FIRST_WORD.get(ended.status, "Done.")
     parts = [f"{first} {counts_text(ended.outcomes)}", *spent(usage), duration(ended.elapsed_ms)]
-    yield f"{'  '.join(parts)}   {file_of(ended)}"
+    yield f"{'  '.join(parts)}   {file}"
     if ended.saved and ended.status not in _FIRST_WORD:
         yield _saved_line(ended.saved)
     if ended.status in _FIRST_WORD:
@@ -176,85 +153,7 @@ def _saved_line(saved: Saved) -> str:
     money, time = dollars(abs(saved.cost_usd)), duration(abs(saved.elapsed_ms))
     if saved.cost_usd >= 0 and saved.elapsed_ms >= 0:
         return f"Saved {money} and {time} of agents' work."
-    of_money, of_time = ("more" if one < 0 else "less" for one in (saved.cost_usd, saved.elapsed_ms))
+    of_money, of_time = (
+        "more" if one < 0 else "less" for one in (saved.cost_usd, saved.elapsed_ms)
+    )
     return f"Agents took {money} {of_money} and {time} {of_time} than before."
-
-
-def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
-    """Counts the verdicts: all that can be, and 0 for those that nothing got."""
-    found = Counter(map(verdict, outcomes))
-    return {word: found[word] for word in (*_ALWAYS_COUNTED, *_ONLY_IF_ANY)}
-
-
-def failure_lines(ended: RunEnded) -> Iterator[str]:
-    """Tells of each node that failed or was stopped: findings, error, hint, where to look."""
-    for outcome in ended.outcomes:
-        if went_wrong(outcome):
-            yield ""
-            yield f"{styled(verdict(outcome))} {outcome.kind} {outcome.node}"
-            yield from reason_lines(outcome)
-            file = shlex.quote(str(file_of(ended)))
-            yield f"    look: taskgraph show {file} --node {outcome.node}"
-
-
-def reason_lines(outcome: Outcome) -> Iterator[str]:
-    """Tells why a node did not pass: what its checks found, the error, and what to do."""
-    findings = [check for check in outcome.checks if check.status == "fail"]
-    yield from _finding_lines(findings)
-    if outcome.error and not _repeats(outcome.error, findings):
-        yield f"    error: {indented(outcome.error)}"
-    if outcome.hint:
-        yield f"    hint: {indented(outcome.hint)}"
-
-
-def _finding_lines(findings: Sequence[CheckResult]) -> Iterator[str]:
-    for finding in findings[:_MOST_FINDINGS]:
-        yield finding_line(finding)
-    if len(findings) > _MOST_FINDINGS:
-        yield f"    ... and {len(findings) - _MOST_FINDINGS} more, see _checks in the file"
-
-
-def finding_line(finding: CheckResult) -> str:
-    """Tells what a check found."""
-    status = styled(finding.status.upper(), finding.status)
-    return f"    {status} {indented(f'{finding.check}: {finding.message}')}"
-
-
-def _repeats(error: str, findings: Sequence[CheckResult]) -> bool:
-    """Says whether an error only sums up the findings that are told already."""
-    return any(error.startswith(f"{finding.check}: {finding.message}") for finding in findings)
-
-
-def _measures(outcome: Outcome) -> Iterator[str]:
-    if outcome.status == "skipped" and outcome.error:
-        yield outcome.error
-    if outcome.status == "reused" and outcome.why:
-        yield f"({short(outcome.why)})"
-    if outcome.tables:
-        yield _rows(outcome.tables)
-    if outcome.iterations:
-        yield f"{outcome.iterations} {'turn' if outcome.iterations == 1 else 'turns'}"
-    yield from spent(outcome.usage)
-    if outcome.started_at:
-        yield duration(outcome.elapsed_ms)
-
-
-def _rows(tables: tuple[tuple[str, int], ...]) -> str:
-    total = sum(count for _, count in tables)
-    rows = f"{total:,} {'row' if total == 1 else 'rows'}"
-    return rows if len(tables) == 1 else f"{rows} in {len(tables)} tables"
-
-
-def spent(usage: Usage) -> Iterator[str]:
-    """Tells tokens and US dollars, where there are any."""
-    if usage.total_tokens:
-        yield f"{tokens(usage.total_tokens)} tok"
-    if usage.cost_usd is not None:
-        yield dollars(usage.cost_usd)
-
-
-def counts_text(outcomes: Sequence[Outcome]) -> str:
-    """Writes the counts as the last line of a run has them."""
-    found = counts(outcomes)
-    shown = [word for word in found if found[word] or word in _ALWAYS_COUNTED]
-    return " ".join([*(f"{word}={found[word]}" for word in shown), f"TOTAL={len(outcomes)}"])

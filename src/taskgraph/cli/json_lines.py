@@ -11,8 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias, assert_never
 
-from taskgraph.cli.console import counts
 from taskgraph.cli.ending import run_exit_code
+from taskgraph.cli.lines import counts
 from taskgraph.events import (
     CallLost,
     ChecksRun,

@@ -1,95 +1,135 @@
-"""A run's record as text for a person, and as JSON."""
+"""A run's record as text for a person."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from taskgraph.cli.console import (
+from taskgraph.cli.failures import failure_lines
+from taskgraph.cli.lines import (
     counts_text,
     export_line,
-    finding_line,
-    outcome_line,
-    reason_lines,
+    finding_lines,
     spent,
-    warned_line,
-    warning_lines,
-    went_wrong,
+    verdict,
+    warned_text,
 )
-from taskgraph.cli.json_lines import SCHEMA_VERSION, outcome_json
-from taskgraph.cli.text import printable
-from taskgraph.events import Outcome
+from taskgraph.cli.text import dollars, duration, painted, printable, styled, tokens
+from taskgraph.cli.width import clipped, columns_of, padded, wrapped
+from taskgraph.events import CheckStatus, Outcome
 from taskgraph.llm.messages import NOTHING_USED
+from taskgraph.parts import Identity
 from taskgraph.report import RunReport
 
-_WIDTH = 10
+_LABEL = 10
+_GAP = "  "
+_LEAST_FOR_NAME = 16
+_STATUSES: tuple[CheckStatus, ...] = ("fail", "warn", "pass")
+"""The worst first."""
 
 
-def run_lines(report: RunReport) -> Iterator[str]:
-    """Tells of a run: where it came from, how each node ended, exports, warnings, the sum."""
-    yield from _head(report)
+def run_lines(report: RunReport, width: int) -> Iterator[str]:
+    """Tells of a run: where it came from, its nodes, what failed, exports, warnings, the sum."""
+    yield from _head(report, width)
     yield ""
-    outcomes = report.outcomes
-    width = max((len(outcome.node) for outcome in outcomes), default=0)
-    for outcome in outcomes:
-        yield outcome_line(outcome, width)
-        yield from warning_lines(outcome)
-        if went_wrong(outcome):
-            yield from reason_lines(outcome)
+    yield from _nodes(report.outcomes, width)
+    yield from failure_lines(report.outcomes, report.evidence, report.path, width)
+    if report.exports or report.warnings:
+        yield ""
     yield from (export_line(name, error) for name, error in report.exports.items())
-    yield from (warned_line(node, message) for node, message in report.warnings)
+    for node, message in report.warnings:
+        lines = wrapped(warned_text(node, message), width, hanging=" " * 6)
+        yield from painted(lines, "WARN", "Warning:")
     yield ""
-    usage = sum((outcome.usage for outcome in outcomes), NOTHING_USED)
-    yield "  ".join([f"{report.status}. {counts_text(outcomes)}", *spent(usage)])
+    yield from _sum(report)
 
 
-def outcome_lines(outcome: Outcome) -> Iterator[str]:
-    """Tells of one node in full: its tables, checks, SQL, and the agent's last words."""
-    yield outcome_line(outcome, len(outcome.node))
-    if went_wrong(outcome):
-        yield from reason_lines(outcome)
-    if outcome.model:
-        yield f"    model: {outcome.model}"
-    for name, rows in outcome.tables:
-        yield f"    table: {name}, {rows:,} {'row' if rows == 1 else 'rows'}"
-    for check in outcome.checks:
-        if check.status != "fail":
-            yield finding_line(check)
-    for definition in outcome.definitions:
-        yield from ("", f"-- {definition.name}", *printable(definition.sql).strip().splitlines())
-    if outcome.last_words:
-        yield from ("", "last words", *printable(outcome.last_words).strip().splitlines())
-
-
-def run_json(report: RunReport) -> Mapping[str, Any]:
-    """Returns the record as JSON values."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "path": report.path,
-        "status": report.status,
-        "meta": dict(report.meta),
-        "nodes": [full_json(outcome) for outcome in report.outcomes],
-        "exports": [{"name": name, "error": error} for name, error in report.exports.items()],
-        "warnings": [{"node": node, "message": message} for node, message in report.warnings],
-    }
-
-
-def full_json(outcome: Outcome) -> Mapping[str, Any]:
-    """Returns all that is kept of a node, its SQL included, as JSON values."""
-    definitions = [asdict(definition) for definition in outcome.definitions]
-    return {**outcome_json(outcome), "definitions": definitions}
-
-
-def _head(report: RunReport) -> Iterator[str]:
+def _head(report: RunReport, width: int) -> Iterator[str]:
     origin: Mapping[str, Any] = json.loads(report.meta.get("spec", "{}"))
+    asked = list(dict.fromkeys(one.model for one in report.outcomes if one.model))
+    effort = report.meta.get("llm_reasoning_effort")
     facts = {
         "file": report.path,
         "spec": origin.get("file") or origin.get("module") or "built in memory",
-        "started": f"{report.meta.get('created_at_utc', '?')}",
-        "finished": report.meta.get("finished_at_utc", "no"),
-        "model": f"{report.meta.get('llm_model')} ({report.meta.get('llm_reasoning_effort')})",
+        "started": _moment(report.meta.get("created_at_utc")),
+        "finished": _moment(report.meta.get("finished_at_utc")),
+        "model": f"{', '.join(asked)} ({effort})" if asked else None,
     }
     for label, text in facts.items():
-        yield f"{label:<{_WIDTH}}{text}"
+        if text:
+            yield from wrapped(f"{label:<{_LABEL}}{printable(text)}", width, hanging=" " * _LABEL)
+
+
+def _moment(text: str | None) -> str:
+    """Writes a moment of the record, which is UTC, for a person."""
+    return f"{text[:19].replace('T', ' ')} UTC" if text else "no"
+
+
+def _nodes(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
+    """Draws the nodes as a table; what their checks warned of stands below each."""
+    cells = {name: [tell(one) for one in outcomes] for name, tell in _COLUMNS.items()}
+    shown = [name for name, column in cells.items() if any(column)]
+    widths = {name: max(columns_of(one) for one in (*cells[name], name)) for name in shown}
+    others = sum(widths.values()) - widths.get("node", 0) + len(_GAP) * len(shown) + len("PASS ")
+    widths["node"] = min(widths.get("node", 0), max(width - others, _LEAST_FOR_NAME))
+    yield f"      {_line({name: name for name in shown}, widths)}".rstrip()
+    for number, outcome in enumerate(outcomes):
+        told = _NAMING if outcome.status == "skipped" else shown
+        line = _line({name: cells[name][number] for name in told}, widths)
+        note = outcome.error or "" if outcome.status == "skipped" else ""
+        yield f"{styled(verdict(outcome))} {line}{_GAP}{note}".rstrip()
+        for warning in outcome.warnings:
+            yield from finding_lines(warning, width)
+
+
+def _line(cells: Mapping[str, str], widths: Mapping[str, int]) -> str:
+    parts = (
+        padded(clipped(text, widths[name]), widths[name], right=name not in _LEFT)
+        for name, text in cells.items()
+    )
+    return _GAP.join(parts)
+
+
+def _table_count(outcome: Outcome) -> str:
+    return str(len(outcome.tables)) if len(outcome.tables) > 1 else ""
+
+
+def _row_count(outcome: Outcome) -> str:
+    return f"{sum(count for _, count in outcome.tables):,}" if outcome.tables else ""
+
+
+def _checks(outcome: Outcome) -> str:
+    """Counts the checks by the worst that each said."""
+    worst: dict[str, CheckStatus] = {}
+    for result in outcome.checks:
+        known = worst.get(result.check, result.status)
+        both: tuple[CheckStatus, CheckStatus] = (known, result.status)
+        worst[result.check] = min(both, key=_STATUSES.index)
+    found = Counter(worst.values())
+    return " ".join(f"{found[status]} {status}" for status in _STATUSES if found[status])
+
+
+_COLUMNS: Mapping[str, Callable[[Outcome], str]] = {
+    "kind": lambda outcome: outcome.kind,
+    "node": lambda outcome: outcome.node,
+    "rows": _row_count,
+    "tables": _table_count,
+    "checks": _checks,
+    "turns": lambda outcome: str(outcome.iterations or ""),
+    "tokens": lambda outcome: tokens(outcome.usage.total_tokens) if outcome.iterations else "",
+    "cost": lambda outcome: (
+        dollars(outcome.usage.cost_usd) if outcome.usage.cost_usd is not None else ""
+    ),
+    "time": lambda outcome: duration(outcome.elapsed_ms) if outcome.started_at else "",
+}
+_LEFT = frozenset({"kind", "node", "checks"})
+_NAMING = ("kind", "node")
+
+
+def _sum(report: RunReport) -> Iterator[str]:
+    usage = sum((outcome.usage for outcome in report.outcomes), NOTHING_USED)
+    took = Identity.from_json(report.meta["run"]).elapsed_ms if "run" in report.meta else 0.0
+    parts = [f"{report.status}. {counts_text(report.outcomes)}", *spent(usage)]
+    yield "  ".join([*parts, duration(took)] if took else parts)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import PurePath
 from textwrap import dedent
 from typing import Any, assert_never
 
 from taskgraph.cli.json_lines import SCHEMA_VERSION
+from taskgraph.cli.tree import draw
+from taskgraph.cli.width import wrapped
+from taskgraph.graph import Graph
 from taskgraph.namespace import Names
 from taskgraph.spec import Node, OutputView, PromptNode, SourceData, SourceNode, Spec, SqlNode
 
 _INDENT = " " * 11
+"""Where the details of a node stand."""
 _OVERRIDES = (
     "model",
     "fallback",
@@ -23,26 +27,55 @@ _OVERRIDES = (
 )
 
 
-def spec_lines(spec: Spec) -> Iterator[str]:
-    """Draws the graph, layer by layer, with what each node must deliver."""
+def spec_lines(spec: Spec, names: Collection[str], width: int) -> Iterator[str]:
+    """Draws the graph of these nodes as a tree, each with its layer, kind and checks.
+
+    Args:
+        spec: what is declared.
+        names: the nodes to draw.
+        width: columns of the terminal.
+    """
     graph = Names.of(spec.nodes).graph
     yield (
         f"{spec_title(spec)}: {_count(len(spec.nodes), 'node')} in "
         f"{_count(len(graph.layers), 'layer')}, {_count(len(spec.exports), 'export')}"
     )
-    for number, layer in enumerate(graph.layers, start=1):
-        yield ""
-        for position, name in enumerate(layer):
-            place = f"{number:>2}" if position == 0 else "  "
-            yield from _node_lines(place, spec.node(name))
+    yield ""
+    yield from _tree_lines(spec, graph, names, width)
     if spec.exports:
         yield ""
-        yield f"   exports {', '.join(spec.exports)}"
+        yield from wrapped(f"exports: {', '.join(spec.exports)}", width, hanging="  ")
 
 
-def node_lines(node: Node) -> Iterator[str]:
-    """Shows one node in full: what is in the graph, its text, and its checks' queries."""
-    yield from _node_lines("  ", node)
+def _tree_lines(spec: Spec, graph: Graph, names: Collection[str], width: int) -> Iterator[str]:
+    layers = {name: number for number, layer in enumerate(graph.layers, 1) for name in layer}
+    drawn = list(draw(graph.only(names), deepest=max(2, width // 10)))
+    room = min(max((len(one.branch + one.name) for one in drawn), default=0), width // 2)
+    digits = len(str(len(graph.layers)))
+    nodes = {node.name: node for node in spec.nodes}
+    for one in drawn:
+        start = f"{layers[one.name]:>{digits}}  {one.branch + one.name:<{room}}  "
+        facts = f"{nodes[one.name].kind:<6}  {'  '.join(_facts(nodes[one.name], one.parent))}"
+        hanging = f"{'':>{digits}}  {one.below:<{room}}  {'':<6}  "
+        yield from wrapped(facts.rstrip(), width, start, hanging)
+
+
+def _facts(node: Node, parent: str | None) -> Iterator[str]:
+    """Says what a drawing does not show: other dependencies, where data is from, checks."""
+    if tuple(node.depends_on) != ((parent,) if parent else ()):
+        yield f"<- {', '.join(node.depends_on)}"
+    if isinstance(node, SourceNode):
+        yield _origin(node.source)
+    if node.checks:
+        yield f"checks: {', '.join(check.name for check in node.checks)}"
+
+
+def declared_lines(node: Node, width: int) -> Iterator[str]:
+    """Shows one node in full: what it needs and makes, its text, and its checks' queries."""
+    needs = f"  <- {', '.join(node.depends_on)}" if node.depends_on else ""
+    yield from wrapped(f"{node.kind}  {node.name}{needs}", width, hanging=_INDENT)
+    for label, text in _details(node):
+        yield from wrapped(f"  {label:<7}  {text}", width, hanging=_INDENT)
     match node:
         case SqlNode(sql=text) | PromptNode(prompt=text):
             yield from ("", *_lines(text))
@@ -59,20 +92,24 @@ def spec_title(spec: Spec) -> str:
     return spec.origin.file or spec.origin.module or "spec"
 
 
-def spec_json(spec: Spec) -> Mapping[str, Any]:
-    """Returns the spec as JSON values; a source's data is only described."""
+def spec_json(spec: Spec, names: Collection[str]) -> Mapping[str, Any]:
+    """Returns these nodes of a spec as JSON values; a source's data is only described."""
     graph = Names.of(spec.nodes).graph
     return {
         "schema_version": SCHEMA_VERSION,
         "spec": spec_title(spec),
-        "nodes": [node_json(node) for node in spec.nodes],
+        "nodes": [_node_json(node) for node in spec.nodes if node.name in names],
         "layers": [list(layer) for layer in graph.layers],
         "exports": list(spec.exports),
     }
 
 
-def node_json(node: Node) -> Mapping[str, Any]:
+def declared_json(node: Node) -> Mapping[str, Any]:
     """Returns one node as JSON values."""
+    return {"schema_version": SCHEMA_VERSION, **_node_json(node)}
+
+
+def _node_json(node: Node) -> Mapping[str, Any]:
     common = {
         "name": node.name,
         "kind": node.kind,
@@ -94,13 +131,6 @@ def node_json(node: Node) -> Mapping[str, Any]:
 
 def _lines(text: str) -> list[str]:
     return dedent(text).strip().splitlines()
-
-
-def _node_lines(place: str, node: Node) -> Iterator[str]:
-    needs = f"  <- {', '.join(node.depends_on)}" if node.depends_on else ""
-    yield f"{place} {node.kind:<7} {node.name}{needs}"
-    for label, text in _details(node):
-        yield f"{_INDENT}{label:<7} {text}"
 
 
 def _details(node: Node) -> Iterator[tuple[str, str]]:

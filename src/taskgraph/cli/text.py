@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable, Iterator
 from textwrap import indent
 from typing import IO
 
@@ -20,6 +21,8 @@ _COLORS = {
     "STOP": "magenta",
     "CANCEL": "magenta",
 }
+HEADING = "HEAD"
+"""What is no verdict, but stands over others."""
 _LONGEST_ERROR = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -36,7 +39,15 @@ def wants_color(stream: IO[str]) -> bool:
 def styled(word: str, text: str | None = None) -> str:
     """Returns the word, padded as verdicts are, or a text instead, in the word's colour."""
     text = f"{word:<5}" if text is None else text
+    if word == HEADING:
+        return click.style(text, bold=True)
     return click.style(text, fg=_COLORS[word]) if word in _COLORS else text
+
+
+def painted(lines: Iterable[str], word: str, text: str) -> Iterator[str]:
+    """Gives a text in the first of some lines a word's colour; done last, for colours have width."""
+    for number, line in enumerate(lines):
+        yield line if number else line.replace(text, styled(word, text), 1)
 
 
 def printable(text: str) -> str:
@@ -53,6 +64,11 @@ def short(text: str) -> str:
 def indented(text: str) -> str:
     """Returns a text whose further lines stand under its first one, six characters in."""
     return indent(printable(text).rstrip(), " " * 6).lstrip()
+
+
+def more_lines(count: int) -> str:
+    """Says how many lines were left out."""
+    return f"... {count} more {'line' if count == 1 else 'lines'}"
 
 
 def tokens(count: int) -> str:

@@ -107,12 +107,18 @@ def test_numbers_are_as_wide_as_the_total() -> None:
 def test_run_ends_with_its_failures_and_one_line_that_sums_it_up() -> None:
     assert plain(written(PlainLines, ended())).splitlines() == [
         "",
-        "FAIL  prompt match",
-        "    fail total: 12 rows are missing",
-        "    error: 2 checks fail:",
-        "      - total",
-        "    hint: Raise --max-iterations.",
-        "    look: taskgraph show 'runs/a b.db' --node match",
+        f"── FAIL prompt match {'─' * 59}",
+        "",
+        "  fail total:",
+        "    12 rows are missing",
+        "",
+        "  error: 2 checks fail:",
+        "    - total",
+        "  hint: Raise --max-iterations.",
+        "",
+        "  look: taskgraph show 'runs/a b.db' --node match",
+        "",
+        "SKIP  1 node, for match did not pass: late",
         "",
         "Done. PASS=1 WARN=1 FAIL=1 SKIP=1 REUSE=0 TOTAL=4  161k tok  $0.26  3m40s   runs/a b.db",
     ]
@@ -136,7 +142,8 @@ def test_stopped_and_cancelled_nodes_are_counted_where_there_are_any() -> None:
     )
     text = plain(written(PlainLines, RunEnded("x.db", "stopped", outcomes, 100.0)))
     assert "PASS=0 WARN=0 FAIL=0 SKIP=0 REUSE=1 STOP=1 CANCEL=1 TOTAL=3" in text
-    assert "STOP  sql a\n    error: the budget of $1 is spent" in text
+    assert "── STOP sql a ──" in text
+    assert "  error: the budget of $1 is spent\n" in text
 
 
 def test_error_that_repeats_a_finding_is_told_once() -> None:
@@ -151,12 +158,7 @@ def test_error_that_repeats_a_finding_is_told_once() -> None:
         checks=(finding,),
     )
     text = plain(written(PlainLines, RunEnded("x.db", "failed", (outcome,), 100.0)))
-    assert text.splitlines()[1:5] == [
-        "FAIL  sql a",
-        "    fail total: 12 rows",
-        "",
-        "      are missing",
-    ]
+    assert text.splitlines()[2:7] == ["", "  fail total:", "    12 rows", "", "      are missing"]
     assert text.count("12 rows") == 1
 
 
@@ -178,7 +180,7 @@ def test_quiet_is_silent_as_long_as_all_goes_well() -> None:
 
 def test_quiet_tells_of_failures() -> None:
     text = plain(written(failures_only, STARTED, ExportEnded("b.csv", 1.0, "no"), ended()))
-    assert text.startswith("FAIL  export b.csv  no\n\nFAIL  prompt match\n")
+    assert text.startswith("FAIL  export b.csv  no\n\n── FAIL prompt match ─")
     assert text.endswith("runs/a b.db")
 
 
@@ -186,5 +188,12 @@ def test_many_findings_are_cut_short() -> None:
     findings = tuple(CheckResult("total", "fail", f"row {number}") for number in range(25))
     outcome = Outcome("a", "sql", "failed", utc_now(), 1.0, checks=findings)
     text = plain(written(PlainLines, RunEnded("x.db", "failed", (outcome,), 100.0)))
-    assert text.count("fail total") == 10
-    assert "    ... and 15 more, see _checks in the file\n" in text
+    assert text.count("    row ") == 10
+    assert "    ... 15 more in the table _checks\n" in text
+
+
+def test_many_failed_nodes_are_told_in_full_up_to_twenty() -> None:
+    failed = tuple(Outcome(f"n{number}", "sql", "failed", utc_now(), 1.0) for number in range(30))
+    text = plain(written(PlainLines, RunEnded("x.db", "failed", failed, 100.0)))
+    assert text.count("── FAIL sql n") == 20
+    assert "\n... and 10 more: n20, n21, n22, n23, n24, n25, n26, n27, and 2 more\n" in text

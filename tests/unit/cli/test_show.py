@@ -35,23 +35,12 @@ EXPORTS = {"out.csv": print}
 DRAWN = """\
 spec.py: 4 nodes in 3 layers, 1 export
 
- 1 source  orders
-           from    orders.csv
-           columns id, amount
-   source  rates
-           about   Of the day
-           from    data in the spec (list)
+1  orders       source  orders.csv
+2  └─ sums      sql     <- orders, rates  checks: some
+3     └─ story  prompt
+1  rates        source  data in the spec (list)
 
- 2 sql     sums  <- orders, rates
-           makes   sums_all (total DOUBLE)
-           checks  some
-
- 3 prompt  story  <- sums
-           makes   story_text (line)
-           with    model = a/b
-           with    max_cost = 1.5
-
-   exports out.csv
+exports: out.csv
 """
 
 
@@ -78,7 +67,7 @@ def database(folder: Path) -> str:
 
 
 @pytest.mark.parametrize("arguments", [("spec.py",), ("-s", "spec.py")], ids=["target", "option"])
-def test_spec_is_drawn_layer_by_layer(arguments: tuple[str, ...]) -> None:
+def test_spec_is_drawn_as_a_tree(arguments: tuple[str, ...]) -> None:
     assert show(*arguments).stdout == DRAWN
 
 
@@ -87,11 +76,12 @@ def test_spec_is_found_as_for_a_run(folder: Path) -> None:
     assert show().stdout.startswith("spec.py: 4 nodes")
 
 
-def test_node_of_a_spec_is_shown_in_full() -> None:
-    assert show("spec.py", "--node", "sums").stdout.splitlines() == [
-        "   sql     sums  <- orders, rates",
-        "           makes   sums_all (total DOUBLE)",
-        "           checks  some",
+@pytest.mark.parametrize("option", ["--node", "-S"])
+def test_node_of_a_spec_is_shown_in_full(option: str) -> None:
+    assert show("spec.py", option, "sums").stdout.splitlines() == [
+        "sql  sums  <- orders, rates",
+        "  makes    sums_all (total DOUBLE)",
+        "  checks   some",
         "",
         "CREATE VIEW sums_all AS SELECT sum(amount * rate) AS total FROM orders, rates",
         "",
@@ -112,9 +102,10 @@ def test_spec_is_told_as_json() -> None:
     assert (story["prompt"], story["model"], story["max_cost"]) == ("Tell it.", "a/b", 1.5)
 
 
+@pytest.mark.parametrize("option", ["--node", "-S"])
 @pytest.mark.parametrize("target", ["spec.py", "out.db"])
-def test_unknown_node_is_an_error_with_the_nearest(target: str, database: str) -> None:
-    result = show(target, "--node", "sum")
+def test_unknown_node_is_an_error_with_the_nearest(target: str, option: str, database: str) -> None:
+    result = show(target, option, "sum")
     assert result.exit_code == 2
     assert result.stderr == "Error: there is no node 'sum'\nHint: did you mean 'sums'?\n"
 
@@ -122,18 +113,71 @@ def test_unknown_node_is_an_error_with_the_nearest(target: str, database: str) -
 def test_run_is_told_from_its_file(database: str) -> None:
     text = show(database).stdout
     assert "file      out.db\nspec      run_me.py\n" in text
-    assert "PASS  source orders  2 rows  " in text
-    assert "WARN  sql    sums    1 row  " in text
+    assert "PASS  source  orders     2  " in text
+    assert "WARN  sql     sums       1  1 warn  " in text
     assert "    warn some: only a few\n" in text
-    assert "FAIL  sql    story   " in text
+    assert "\n── FAIL sql story ──" in text
     assert "lacks the column line" in text
-    assert text.endswith("failed. PASS=2 WARN=1 FAIL=1 SKIP=0 REUSE=0 TOTAL=4\n")
+    assert "\nmodel" not in text  # no node asks one
+    assert "failed. PASS=2 WARN=1 FAIL=1 SKIP=0 REUSE=0 TOTAL=4  " in text
+
+
+def test_only_some_nodes_are_shown(database: str) -> None:
+    assert "spec.py: 4 nodes" in show("spec.py", "-S", "s*").stdout
+    assert "orders" not in show("spec.py", "-S", "st*", "-S", "kind:prompt").stdout
+    text = show(database, "-S", "status:failed").stdout
+    assert "sql   story" in text
+    assert "sums" not in text
+
+
+def test_every_statement_is_told(database: str) -> None:
+    told = json.loads(show(database, "--trace", "--json").stdout)["statements"]
+    assert {one["node"] for one in told} == {"orders", "rates", "sums", "story"}
+    only = show(database, "--trace", "-S", "sums").stdout
+    assert "sums  node_validation  select" in only
+    assert "orders  ingest" not in only
+
+
+def test_graph_is_drawn_for_other_programs() -> None:
+    assert show("spec.py", "--mermaid").stdout.splitlines() == [
+        "flowchart LR",
+        '  n_orders[("orders")]',
+        '  n_rates[("rates")]',
+        '  n_sums["sums"]',
+        '  n_story{{"story"}}',
+        "  n_orders --> n_sums",
+        "  n_rates --> n_sums",
+        "  n_sums --> n_story",
+    ]
+    assert show("spec.py", "--dot", "-S", "s*").stdout.splitlines() == [
+        "digraph taskgraph {",
+        "  rankdir=LR;",
+        '  "sums" [shape=box];',
+        '  "story" [shape=hexagon];',
+        '  "sums" -> "story";',
+        "}",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("out.db", "--dot"), "--dot draws a spec"),
+        (("spec.py", "--trace"), "--trace is about a run"),
+    ],
+)
+def test_view_that_a_target_does_not_have_is_an_error(
+    arguments: tuple[str, ...], message: str, database: str
+) -> None:
+    result = show(*arguments)
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 def test_node_of_a_run_is_told_with_its_sql(database: str) -> None:
     text = show(database, "--node", "sums").stdout
     assert text.startswith("WARN  sql    sums  1 row  ")
-    assert "    table: sums_all, 1 row\n" in text
+    assert "  table: sums_all, 1 row\n" in text
     assert "    warn some: only a few\n" in text
     assert "-- sums_all\n" in text
     assert "sum(amount * rate)" in text

@@ -1,0 +1,254 @@
+"""What a `.db` holds on one node beside its outcome: rows of checks, statements, conversations.
+
+Everything is asked in SQL and given back as frozen values; nothing is rendered.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, TypeAlias
+
+from taskgraph.database import Row, fold, quote, quote_text
+from taskgraph.events import CheckStatus, Outcome
+from taskgraph.llm.messages import ToolCall
+from taskgraph.schema import check_table
+
+Ask: TypeAlias = Callable[[str], list[Row]]
+"""Asks the file a question in SQL."""
+
+MOST_ROWS = 10
+"""Rows of a check that are read; its table has all."""
+_MOST_CHARACTERS = 300
+"""Characters of a cell that are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckRows:
+    """The rows of a check that do not pass, the first of them as text."""
+
+    check: str
+    status: CheckStatus
+    """`fail`, or where none fails `warn`."""
+    table: str
+    """Where all of them are."""
+    columns: tuple[str, ...]
+    """Those of the check's query, without `status`."""
+    numeric: frozenset[str]
+    """The columns that hold numbers."""
+    rows: tuple[Row, ...]
+    """At most `MOST_ROWS`; each cell is text, or None."""
+    count: int
+    """How many rows have that status."""
+    total: int
+    """How many rows the check gave."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A statement that did not run, and why."""
+
+    sql: str
+    """As a person wrote it; not what the engine made of it."""
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What there is to look at where a node did not pass, or passed with warnings."""
+
+    rows: Mapping[str, CheckRows]
+    """By check."""
+    broken: tuple[Broken, ...]
+    """What the node ended on, and checks that could not run."""
+
+
+NO_EVIDENCE = Evidence({}, ())
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """One row of `_trace`."""
+
+    id: int
+    seconds: float
+    """Since the first statement of the run."""
+    node: str
+    source: str
+    kind: str
+    query: str
+    told: str | None
+    """What the asker was told."""
+    error: str | None
+    row_count: int | None
+    elapsed_ms: float
+    answered_by: tuple[int, int] | None
+    """Conversation and position of the message that tells an agent's statement's result."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """One message of a conversation, and what it cost where a model said it."""
+
+    conversation: int
+    position: int
+    role: str
+    content: str | None
+    calls: tuple[ToolCall, ...]
+    call_id: str | None
+    """Which call the message answers."""
+    said_by: str | None
+    reasoning: str | None
+    step: int | None = None
+    """Number of the model call."""
+    tokens: int = 0
+    cost_usd: float | None = None
+    latency_ms: float = 0.0
+
+
+def read_evidence(ask: Ask, outcome: Outcome) -> Evidence:
+    """Reads what shows why a node did not pass, or what its checks warn of.
+
+    Args:
+        ask: asks the file.
+        outcome: how the node ended.
+    """
+    worst: dict[str, CheckStatus] = {}
+    for result in outcome.checks:
+        if result.status != "pass" and worst.get(result.check) != "fail":
+            worst[result.check] = result.status
+    found = (_rows(ask, outcome.node, check, status) for check, status in worst.items())
+    return Evidence({rows.check: rows for rows in found if rows}, _broken(ask, outcome))
+
+
+def read_statements(ask: Ask, nodes: Iterable[str] | None) -> tuple[Statement, ...]:
+    """Returns every statement of these nodes, or of the run if None, refused ones too, in order."""
+    where = "" if nodes is None else f"WHERE node IN ({', '.join(map(quote_text, nodes))})"
+    rows = ask(
+        "SELECT id, epoch(timestamp - (SELECT min(timestamp) FROM _trace)), node, source, kind,"
+        " query, content, error, row_count, elapsed_ms, conversation, position"
+        f" FROM _trace {where} ORDER BY id"
+    )
+    return tuple(_statement(row) for row in rows)
+
+
+def _statement(row: Row) -> Statement:
+    *told, conversation, position = row
+    answered_by = (conversation, position) if conversation else None
+    return Statement(*told, answered_by=answered_by)
+
+
+def read_conversation(ask: Ask, node: str) -> tuple[Spoken, ...]:
+    """Returns what was said in all conversations of a node, in order."""
+    named = quote_text(node)
+    calls = _calls(ask, named)
+    found: list[Spoken] = []
+    for row in ask(
+        "SELECT conversation, position, role, content, tool_calls, tool_call_id, said_by, reasoning"
+        f" FROM _messages WHERE node = {named} ORDER BY conversation, position"
+    ):
+        spoken = _spoken(row)
+        used = calls.get(spoken.conversation) if spoken.role == "assistant" else None
+        found.append(_with_usage(spoken, used.pop(0)) if used else spoken)
+    return tuple(found)
+
+
+def _calls(ask: Ask, named: str) -> dict[int, list[Row]]:
+    """Model calls by conversation: the n-th answer of a conversation is that of its n-th call."""
+    found: dict[int, list[Row]] = {}
+    for conversation, *rest in ask(
+        "SELECT conversation, step, prompt_tokens + completion_tokens, cost_usd, latency_ms"
+        f" FROM _llm_calls WHERE node = {named} ORDER BY conversation, step"
+    ):
+        found.setdefault(conversation, []).append(tuple(rest))
+    return found
+
+
+def _spoken(row: Row) -> Spoken:
+    conversation, position, role, content, calls, call_id, said_by, reasoning = row
+    parsed: list[dict[str, Any]] = json.loads(calls or "[]")
+    return Spoken(
+        conversation=conversation,
+        position=position,
+        role=role,
+        content=content,
+        calls=tuple(ToolCall(call["id"], call["name"], call["arguments"]) for call in parsed),
+        call_id=call_id,
+        said_by=said_by,
+        reasoning=reasoning,
+    )
+
+
+def _with_usage(spoken: Spoken, call: Row) -> Spoken:
+    step, tokens, cost_usd, latency_ms = call
+    return replace(spoken, step=step, tokens=tokens, cost_usd=cost_usd, latency_ms=latency_ms)
+
+
+def _rows(ask: Ask, node: str, check: str, status: CheckStatus) -> CheckRows | None:
+    table = check_table(node, check)
+    columns = ask(
+        "SELECT column_name, data_type FROM duckdb_columns()"
+        f" WHERE lower(table_name) = lower({quote_text(table)}) AND NOT internal"
+        " ORDER BY column_index"
+    )
+    if not columns:
+        return None
+    wanted = _condition(columns, status)
+    [(count, total)] = ask(f"SELECT count(*) FILTER ({wanted}), count(*) FROM {quote(table)}")
+    shown = [(name, kind) for name, kind in columns if fold(name) != "status"]
+    if not count or not shown:
+        return None
+    cells = ", ".join(
+        f"left(CAST({quote(name)} AS VARCHAR), {_MOST_CHARACTERS})" for name, _ in shown
+    )
+    rows = ask(f"SELECT {cells} FROM {quote(table)} WHERE {wanted} LIMIT {MOST_ROWS}")
+    return CheckRows(
+        check=check,
+        status=status,
+        table=table,
+        columns=tuple(name for name, _ in shown),
+        numeric=frozenset(name for name, kind in shown if _is_number(kind)),
+        rows=tuple(rows),
+        count=count,
+        total=total,
+    )
+
+
+def _condition(columns: list[Row], status: CheckStatus) -> str:
+    """Returns which rows have the status; in the older form each row is an error."""
+    if not {"status", "message"} <= {fold(name) for name, _ in columns}:
+        return "true"
+    said = "coalesce(lower(CAST(status AS VARCHAR)), '')"
+    return f"{said} = 'warn'" if status == "warn" else f"{said} NOT IN ('pass', 'warn')"
+
+
+def _is_number(kind: str) -> bool:
+    return (
+        kind.startswith(("DECIMAL", "DOUBLE", "FLOAT")) or kind.endswith("INT") or kind == "INTEGER"
+    )
+
+
+def _broken(ask: Ask, outcome: Outcome) -> tuple[Broken, ...]:
+    named = quote_text(outcome.node)
+    last = ask(
+        "SELECT query, error FROM _trace"
+        f" WHERE node = {named} AND source IN ('agent', 'sql_node', 'materialise')"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    checks = ask(
+        "SELECT arg_max(query, id), error FROM _trace"
+        f" WHERE node = {named} AND source = 'node_validation' AND NOT success"
+        " GROUP BY error ORDER BY max(id)"
+    )
+    written = {_materialised(one.name): one.sql for one in outcome.definitions}
+    told = [check.message for check in outcome.checks if check.status == "fail"]
+    return (
+        *(Broken(written.get(query) or query, error) for query, error in last if error),
+        *(Broken(query, error) for query, error in checks if any(error in one for one in told)),
+    )
+
+
+def _materialised(view: str) -> str:
+    """Returns the statement under which `materialise` tells of a view."""
+    return f"CREATE TABLE {quote(view)} AS SELECT * FROM {quote(view)}"
