@@ -1,39 +1,37 @@
 """Ingest of each kind of source, against the floor: DuckDB's `CREATE TABLE AS` without row ids.
 
 For a list of dicts the floor is polars' inference over all rows and that statement; for a workbook
-it is calamine alone, which only reads. Every measurement has a process of its own; the two sides
-take turns.
+it is calamine alone, which only reads.
 
-    python -m benchmarks.ingest [ROWS] [KIND ...]
+    python -m benchmarks.ingest KIND SIDE SOURCE     one ingest, as `measuring` wants it told
+    python -m benchmarks.ingest KIND write SOURCE ROWS
+
+What is imported, and a frame that is made, before the ingest does not count.
 """
 
+# Imports stand where they are used: `suites` only wants to know which kinds there are, and what a
+# process holds when it starts another counts for that one's peak memory as well.
 from __future__ import annotations
 
 import json
-import resource
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from time import perf_counter, process_time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import duckdb
+if TYPE_CHECKING:
+    import duckdb
 
-from taskgraph.database import Database, quote_text
-from taskgraph.engine import STORAGE_VERSION
-from taskgraph.ingest import ingest
-from taskgraph.spec import SourceNode
-
-ROUNDS = 5
-ROWS = 1_000_000
-DATA = """SELECT i AS id, 'customer ' || (i % 1000) AS name, (i * 37 % 100000) / 100.0::DOUBLE AS amount,
+FILE = "t.db"
+ROWS = """SELECT i AS id, 'customer ' || (i % 1000) AS name, (i * 37 % 100000) / 100.0::DOUBLE AS amount,
 DATE '2020-01-01' + (i % 1000)::INT AS day, i % 7 = 0 AS flag, 'code-' || i AS code,
-i % 100 AS quantity, TIMESTAMP '2020-01-01' + to_seconds(i) AS seen FROM range({}) r(i)"""
+i % 100 AS quantity, TIMESTAMP '2020-01-01' + to_seconds(i) AS seen FROM range({rows}) r(i)"""
+WIDE = f"""SELECT {", ".join(f"(i * {n + 3} % 1000) / 10.0::DOUBLE AS number_{n}" for n in range(20))},
+{", ".join(f"i % {n + 5} AS count_{n}" for n in range(20))},
+{", ".join(f"'word ' || (i % {n + 9}) AS word_{n}" for n in range(20))} FROM range({{rows}}) r(i)"""
 
 
 @dataclass(frozen=True)
@@ -45,14 +43,16 @@ class Kind:
     load: Callable[[Path], Any]
     """From that file to the source, before the clock starts."""
     floor: Callable[[duckdb.DuckDBPyConnection, Any], object]
-    share: float = 1.0
-    """Part of the rows asked for that it gets."""
+    sizes: tuple[int, ...]
+    """Rows."""
+    floor_name: str = "CREATE TABLE AS"
+    data: str = ROWS
 
 
 def read_by(function: str) -> Callable[[duckdb.DuckDBPyConnection, Path], object]:
     """The floor of a file that DuckDB reads itself."""
     return lambda connection, path: connection.execute(
-        f"CREATE TABLE t AS SELECT * FROM {function}({quote_text(str(path))})"
+        f"CREATE TABLE t AS SELECT * FROM {function}('{path}')"
     )
 
 
@@ -84,127 +84,92 @@ def as_is(path: Path) -> Path:
     return path
 
 
+_ALL = (100_000, 1_000_000, 5_000_000)
+_SOME = (100_000, 1_000_000)
 KINDS: dict[str, Kind] = {
-    "csv": Kind("data.csv", as_is, read_by("read_csv")),
-    "parquet": Kind("data.parquet", as_is, read_by("read_parquet")),
-    "json": Kind("data.jsonl", as_is, read_by("read_json"), 0.5),
-    "polars": Kind("data.parquet", polars_frame, registered),
-    "arrow": Kind("data.parquet", lambda path: polars_frame(path).to_arrow(), registered),
-    "pandas": Kind("data.parquet", lambda path: polars_frame(path).to_pandas(), registered),
+    "csv": Kind("data.csv", as_is, read_by("read_csv"), _ALL),
+    "csv of 60 columns": Kind("wide.csv", as_is, read_by("read_csv"), (1_000, 100_000), data=WIDE),
+    "parquet": Kind("data.parquet", as_is, read_by("read_parquet"), _ALL),
+    "json": Kind("data.jsonl", as_is, read_by("read_json"), _SOME),
+    "polars": Kind("data.parquet", polars_frame, registered, _ALL),
+    "arrow": Kind("data.parquet", lambda path: polars_frame(path).to_arrow(), registered, _SOME),
+    "pandas": Kind("data.parquet", lambda path: polars_frame(path).to_pandas(), registered, _SOME),
     "list of dicts": Kind(
-        "data.parquet", lambda path: polars_frame(path).to_dicts(), inferred_by_polars, 0.1
+        "data.parquet",
+        lambda path: polars_frame(path).to_dicts(),
+        inferred_by_polars,
+        (100_000, 500_000),
+        "polars, CREATE TABLE AS",
     ),
-    "xlsx": Kind("data.xlsx", as_is, read_by_calamine, 0.1),
+    "xlsx": Kind(
+        "data.xlsx", as_is, read_by_calamine, (100_000, 200_000), "fastexcel, only reading"
+    ),
 }
 
 
-def write(path: Path, rows: int) -> None:
+def write(kind: Kind, path: Path, rows: int) -> None:
+    import duckdb
+
+    query = kind.data.format(rows=rows)
     if path.suffix == ".xlsx":
-        write_workbook(path, rows)
+        _write_workbook(path, duckdb.execute(query))
         return
     format_ = {".csv": "CSV", ".parquet": "PARQUET", ".jsonl": "JSON"}[path.suffix]
-    duckdb.execute(f"COPY ({DATA.format(rows)}) TO {quote_text(str(path))} (FORMAT {format_})")
+    duckdb.execute(f"COPY ({query}) TO '{path}' (FORMAT {format_})")
 
 
-def write_workbook(path: Path, rows: int) -> None:
+def _write_workbook(path: Path, found: duckdb.DuckDBPyConnection) -> None:
     import openpyxl
 
     book = openpyxl.Workbook(write_only=True)
     sheet = book.create_sheet("data")
-    found = duckdb.execute(DATA.format(rows))
     sheet.append([column[0] for column in found.description or []])
     for row in found.fetchall():
         sheet.append(row)
     book.save(path)
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What one ingest took."""
-
-    seconds: float
-    processor: float
-    """Seconds of processor time, all threads: what is left to compare on a busy machine."""
-    peak: float
-    """MiB of the whole process."""
-
-
-def measure(kind: Kind, side: str, source: Path) -> Cost:
+def measure(kind: Kind, side: str, source: Path) -> tuple[float, float]:
+    """Returns seconds and processor seconds of one ingest into `t.db` of the working directory."""
     data = kind.load(source)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "out.db"
-        work = bare if side == "floor" else whole
-        with work(kind, path, data) as run:
-            started, processor = perf_counter(), process_time()
-            run()
-            seconds, processor = perf_counter() - started, process_time() - processor
-    return Cost(seconds, processor, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    work = _bare if side == "floor" else _whole
+    with work(kind, Path(FILE), data) as run:
+        wall, processor = perf_counter(), process_time()
+        run()
+        return perf_counter() - wall, process_time() - processor
 
 
 @contextmanager
-def bare(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
-    connection = duckdb.connect(path, config={"storage_compatibility_version": STORAGE_VERSION})
+def _bare(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
+    import duckdb
+
+    connection = duckdb.connect(path, config={"storage_compatibility_version": "v1.4.0"})
     yield lambda: kind.floor(connection, data)
     connection.close()
 
 
 @contextmanager
-def whole(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
+def _whole(kind: Kind, path: Path, data: Any) -> Generator[Callable[[], object]]:
+    from taskgraph.database import Database
+    from taskgraph.ingest import ingest
+    from taskgraph.spec import SourceNode
+
     del kind
-    database = Database.create(path)
+    database = Database.create(path.resolve())
     cursor = database.cursor()
     yield lambda: ingest(cursor, SourceNode(name="t", source=data), None)
     cursor.close()
     database.close()
 
 
-def in_a_process(name: str, side: str, source: Path) -> Cost:
-    command = [sys.executable, "-m", "benchmarks.ingest", "--one", name, side, str(source)]
-    answer = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Cost(**json.loads(answer))
-
-
-def compare(name: str, rows: int, folder: Path) -> None:
-    kind = KINDS[name]
-    rows = int(rows * kind.share)
-    source = folder / f"{rows}-{kind.file}"
-    if not source.exists():
-        write(source, rows)
-    costs: dict[str, list[Cost]] = {"floor": [], "taskgraph": []}
-    for _ in range(ROUNDS):
-        for side, measured in costs.items():
-            measured.append(in_a_process(name, side, source))
-    floor, ours = (middle(costs[side]) for side in costs)
-    print(
-        f"{name:14}{rows:>10,}{floor.seconds:9.2f}{ours.seconds:9.2f}"
-        f"{ours.seconds / floor.seconds:7.2f}{ours.processor / floor.processor:12.2f}"
-        f"{floor.peak:11.0f}{ours.peak:9.0f}",
-        flush=True,
-    )
-
-
-def middle(costs: list[Cost]) -> Cost:
-    return Cost(
-        median(cost.seconds for cost in costs),
-        median(cost.processor for cost in costs),
-        median(cost.peak for cost in costs),
-    )
-
-
-def main(arguments: list[str]) -> None:
-    """Prints medians, ratios and peak memory, one line per kind."""
-    if arguments[:1] == ["--one"]:
-        _, name, side, source = arguments
-        print(json.dumps(asdict(measure(KINDS[name], side, Path(source)))))
+def main(name: str, side: str, source: Path, rows: str = "0") -> None:
+    """Writes the data of a kind, or measures one ingest of it."""
+    if side == "write":
+        write(KINDS[name], source, int(rows))
         return
-    rows = int(arguments[0]) if arguments else ROWS
-    print(
-        f"{'source':14} {'rows':>9} {'floor s':>8} {'taskgraph s':>10} ratio  floor MiB   our MiB"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        for name in arguments[1:] or KINDS:
-            compare(name, rows, Path(folder))
+    seconds, processor = measure(KINDS[name], side, source)
+    print(json.dumps({"seconds": seconds, "processor": processor}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), *sys.argv[4:])
