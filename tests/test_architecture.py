@@ -28,7 +28,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "meta",
         "testing",
     ),
-    ("plan", "playback"),
+    ("plan", "playback", "embedded"),
     ("resume",),
     ("tally",),
     ("finish",),

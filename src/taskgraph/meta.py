@@ -16,6 +16,7 @@ from taskgraph.parts import Identity
 from taskgraph.provenance import (
     definitions,
     fingerprint,
+    imports_json,
     node_prompts,
     platform_text,
     spec_json,
@@ -48,6 +49,7 @@ def opening_meta(
         "platform": platform_text(),
         "spec": spec_json(spec),
         "spec_source": spec.origin.source or "",
+        "spec_imports": imports_json(spec) if settings.embed_imports else "{}",
         "fingerprint": fingerprint(spec),
         "structure": json.dumps(structure(spec)),
         "node_definitions": json.dumps(definitions(spec)),

@@ -11,11 +11,15 @@ import platform
 import subprocess
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from io import BytesIO
 from pathlib import Path
+from tokenize import detect_encoding
 from typing import Any
 
 from taskgraph.spec import Node, PromptNode, SourceNode, Spec
 
+LOOSE_MODULE = "taskgraph_spec_"
+"""Begins the module name of a spec that is a file in no package: a name that no other module has."""
 _GIT_TIMEOUT_S = 5.0
 
 
@@ -36,8 +40,8 @@ class Texts:
     source_sha256: str | None
     """The spec's own; None for one that was built in memory."""
     neighbours: Mapping[str, str]
-    """By module, those that it had imported when it was loaded. Their texts are not kept: a
-    helper is where a password would stand, and the `.db` is handed on."""
+    """By module, those that it had imported when it was loaded. Their texts are kept only if that
+    is asked for: a helper is where a password would stand, and the `.db` is handed on."""
 
 
 def spec_json(spec: Spec) -> str:
@@ -48,6 +52,7 @@ def spec_json(spec: Spec) -> str:
         {
             "module": origin.module,
             "file": origin.file,
+            "import_path": _import_path(spec),
             **asdict(texts_of(spec)),
             "git": asdict(commit) if commit else None,
         }
@@ -56,20 +61,58 @@ def spec_json(spec: Spec) -> str:
 
 def texts_of(spec: Spec) -> Texts:
     """Hashes what the spec's files say."""
-    source, own = spec.origin.source, spec.module and spec.module.__name__
-    files = {
-        name: Path(module.__file__)
-        for name, module in spec.neighbours.modules.items()
-        if name != own and module.__file__ and module.__file__.endswith(".py")
-    }
+    source = spec.origin.source
     return Texts(
         source_sha256=None if source is None else sha256(source),
         neighbours={
             name: hashlib.sha256(file.read_bytes()).hexdigest()
-            for name, file in sorted(files.items())
-            if file.is_file()
+            for name, file in _neighbours(spec).items()
         },
     )
+
+
+def imports_json(spec: Spec) -> str:
+    """Returns the texts of what the spec has imported from beside it, by path, as JSON."""
+    return json.dumps(
+        {_path_of(name, file): read_source(file) for name, file in _neighbours(spec).items()},
+        ensure_ascii=False,
+    )
+
+
+def read_source(file: Path) -> str:
+    """Returns the text of a Python file as it stands: line ends and byte order mark stay."""
+    with file.open("rb") as stream:
+        encoding, _ = detect_encoding(stream.readline)
+    return file.read_bytes().decode("utf-8" if encoding == "utf-8-sig" else encoding)
+
+
+def source_bytes(text: str) -> bytes:
+    """Returns the bytes of the Python file that a text was read from."""
+    encoding, _ = detect_encoding(BytesIO(text.encode()).readline)
+    return text.encode("utf-8" if encoding == "utf-8-sig" else encoding)
+
+
+def _neighbours(spec: Spec) -> dict[str, Path]:
+    own = spec.module and spec.module.__name__
+    files = {
+        name: Path(module.__file__)
+        for name, module in sorted(spec.neighbours.modules.items())
+        if name != own and module.__file__ and module.__file__.endswith(".py")
+    }
+    return {name: file for name, file in files.items() if file.is_file()}
+
+
+def _import_path(spec: Spec) -> str | None:
+    """Where the spec's file stands below the folder from which it was imported."""
+    if not (spec.module and spec.origin.file):
+        return None
+    name, file = spec.module.__name__, Path(spec.origin.file)
+    return file.name if name.startswith(LOOSE_MODULE) else _path_of(name, file)
+
+
+def _path_of(module: str, file: Path) -> str:
+    path = module.replace(".", "/")
+    return f"{path}/__init__.py" if file.name == "__init__.py" else f"{path}.py"
 
 
 def texts_from_json(text: str) -> Texts:

@@ -40,5 +40,7 @@ class RunSettings:
     """Memory for DuckDB, such as `4GB`."""
     threads: int | None = None
     """Threads for DuckDB, at least `LEAST_THREADS`; None for one per core."""
+    embed_imports: bool = False
+    """Keep the texts of what the spec imports from beside it in the `.db`."""
     overrides: tuple[str, ...] = ()
     """Fields that a flag or the environment states: they go before what a prompt node says."""

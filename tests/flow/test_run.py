@@ -321,6 +321,7 @@ async def test_the_record_says_where_everything_came_from(tmp_path: Path) -> Non
         "python_version",
         "run",
         "spec",
+        "spec_imports",
         "spec_source",
         "status",
         "taskgraph_version",

@@ -22,6 +22,7 @@ _COMMANDS = {
     "resume": "Go on with an unfinished or failed run.",
     "record": "Write a run's model answers as text, for --replay.",
     "show": "Show a spec's graph, or what is in a .db file.",
+    "extract-spec": "Write the spec that a .db was made from.",
     "inspect-xlsx": "Look into a workbook: sheets, tables, formulas.",
 }
 """Command to short help. A command lives in the module of its name, as `command`."""

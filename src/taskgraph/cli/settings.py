@@ -56,7 +56,7 @@ class Setting:
     help: str
     short: str | None = None
     without: str | None = None
-    """What holds where the default is None."""
+    """What holds where nothing is stated and the default does not say."""
 
     @property
     def key(self) -> str:
@@ -78,6 +78,13 @@ SETTINGS = (
     Setting("query-timeout", "query_timeout_s", _Positive(), "Seconds per agent's statement."),
     Setting("memory-limit", "memory_limit", _Memory(), "Memory for DuckDB.", without="80%"),
     Setting("threads", "threads", _THREADS, "Threads for DuckDB.", without="one per core"),
+    Setting(
+        "embed-imports",
+        "embed_imports",
+        click.BOOL,
+        "Keep in the .db what the spec imports from beside it, for extract-spec.",
+        without="no",
+    ),
 )
 _OF_A_NODE = frozenset({"model", "reasoning_effort", "max_iterations"})
 """What a prompt node may say for itself. Its budgets are not among them: they are other limits
@@ -116,6 +123,7 @@ def _setting_option(setting: Setting, shown: str | bool) -> Callable[[Function],
         setting.option,
         *([setting.short] if setting.short else []),
         type=setting.type,
+        is_flag=setting.type is click.BOOL,
         default=getattr(RunSettings(), setting.field),
         show_default=shown,
         help=setting.help,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from taskgraph.errors import SettingsError
 from taskgraph.loader.fields import closest, listed
+from taskgraph.provenance import LOOSE_MODULE
 
 DEFAULT_MODULE = "specs.main"
 _MODULE_NAME = re.compile(r"[^\s./\\]+(\.[^\s./\\]+)*")
@@ -80,8 +81,8 @@ def _package(file: Path) -> tuple[Path, str]:
         names.insert(0, folder.name)
         folder = folder.parent
     if len(names) == 1 or any("." in name for name in names):
-        # A name that no other module has: `types.py` or `test.py` may well hold a spec.
-        return file.parent, f"taskgraph_spec_{file.stem}"
+        # Not its own name: `types.py` or `test.py` may well hold a spec.
+        return file.parent, LOOSE_MODULE + file.stem
     return folder, ".".join(names).removesuffix(".__init__")
 
 

@@ -10,13 +10,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from tokenize import detect_encoding
 from types import CodeType, ModuleType
 from typing import Any
 
 from taskgraph.errors import SettingsError
 from taskgraph.loader.failure import as_written, import_failure, no_module
 from taskgraph.loader.finding import Location
+from taskgraph.provenance import read_source
 from taskgraph.spec import Neighbours, SpecOrigin
 
 _SHARED = frozenset({"__main__", "taskgraph"})
@@ -150,13 +150,6 @@ def _origin(location: Location, file: Path, directory: Path, text: str | None) -
     return SpecOrigin(
         module=location.target if location.file is None else None,
         file=as_written(file, location, directory),
-        source=_read(file) if text is None else text,
+        source=read_source(file) if text is None else text,
         directory=str(file.parent),
     )
-
-
-def _read(file: Path) -> str:
-    with file.open("rb") as stream:
-        encoding, _ = detect_encoding(stream.readline)
-    # A byte order mark stays, so that the text can be written as it was.
-    return file.read_bytes().decode("utf-8" if encoding == "utf-8-sig" else encoding)
