@@ -12,7 +12,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
     ("duckdb_errors", "engine", "held_names", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
-    ("sql_text", "sql_tree", "schema"),
+    ("sql_text", "sql_tree", "schema", "transfer"),
     ("sql", "settings", "events", "llm.model", "namespace"),
     ("guard_policy", "llm"),
     ("catalog", "evidence", "ingest", "guard", "trace", "output", "agent.prompts", "provenance"),
@@ -28,11 +28,14 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "meta",
         "testing",
     ),
+    ("earlier", "selection", "compatibility"),
     ("plan", "playback", "embedded"),
+    ("definitions", "rerun"),
     ("resume",),
     ("tally",),
     ("finish",),
     ("workshop",),
+    ("reuse",),
     ("agent_node",),
     ("nodes",),
     ("progress",),
@@ -115,7 +118,7 @@ def test_no_import_cycle() -> None:
 
 
 FOREIGN = {
-    "duckdb": {"duckdb_errors", "engine", "result", "database", "sql", "sql_text", "ingest"},
+    "duckdb": {"duckdb_errors", "engine", "result", "database", "transfer", "sql", "sql_text", "ingest"},
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},

@@ -14,7 +14,7 @@ from taskgraph.agent.task import AgentLimits, AgentResult, AgentTask
 from taskgraph.agent.tools import RUN_SQL, SqlTool
 from taskgraph.catalog import sample
 from taskgraph.database import Cursor, Result, fold
-from taskgraph.errors import AgentFailed, InternalError, NodeLimit, QueryStuck, QueryTimeout
+from taskgraph.errors import AgentFailed, NodeLimit, QueryStuck, QueryTimeout
 from taskgraph.events import CheckResult, Emit, Outcome
 from taskgraph.guard import Guard
 from taskgraph.llm.accounts import Allowance
@@ -25,13 +25,14 @@ from taskgraph.llm.model import Model
 from taskgraph.llm.service import ModelService
 from taskgraph.namespace import Scope
 from taskgraph.resume import Standing
+from taskgraph.reuse import Attempt, Trial
 from taskgraph.spec import PromptNode
 from taskgraph.validate import OUTPUTS
 from taskgraph.workshop import Workshop
 
 
 async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
-    """Lets an agent work until its node is committed as passed.
+    """Lets an agent work until its node is committed as passed, unless its earlier work holds.
 
     Raises:
         AgentFailed: it ended without an accepted result.
@@ -39,13 +40,18 @@ async def run_prompt(shop: Workshop, node: PromptNode, cursor: Cursor) -> None:
         ModelError: its models cannot go on.
         RunError: no model can go on.
     """
-    if shop.service is None:
-        raise InternalError("a prompt node runs, and nothing answers it")
+    goes_on = node.name in shop.brought_back.standing
+    work = None if goes_on else shop.plan.work(node.name)
+    attempt = await Trial(shop, node, cursor, work).attempt() if work else None
+    if work and attempt is None:
+        return
     # What is asked of a model costs money, and must not have to be asked again.
     await shop.settled()
-    desk = _Desk(shop, node, cursor, Scope(shop.names, node.name), _room(shop, shop.service, node))
+    service = await shop.service.get()
+    scope, room = Scope(shop.names, node.name), _room(shop, service, node)
+    desk = _Desk(shop, node, cursor, scope, room, attempt)
     result = await run_agent(
-        _model(shop, shop.service, node),
+        _model(shop, service, node),
         await desk.task(),
         run_sql=desk.tool().run,
         accept=desk.accept,
@@ -92,6 +98,7 @@ class _Desk:
     cursor: Cursor
     scope: Scope
     room: Room
+    attempt: Attempt | None
 
     def tool(self) -> SqlTool:
         """Makes the agent's tool."""
@@ -105,7 +112,8 @@ class _Desk:
             readable=[name for outcome in self._upstream() for name, _ in outcome.tables],
             max_characters=self.room.result_characters,
         )
-        for definition in self._standing.definitions if self._standing else ():
+        standing = self._standing.definitions if self._standing else ()
+        for definition in (*standing, *(self.attempt.standing if self.attempt else ())):
             tool.note(definition)
         return tool
 
@@ -178,6 +186,7 @@ class _Desk:
             upstream=tuple(self._described(outcome) for outcome in self._upstream()),
             max_iterations=self.node.max_iterations or self.shop.settings.max_iterations,
             not_owned=tuple(name for name in nodes if fold(name).startswith(prefix)),
+            earlier=self.attempt.work if self.attempt else None,
         )
 
     def _upstream(self) -> list[Outcome]:

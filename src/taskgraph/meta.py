@@ -55,13 +55,18 @@ def opening_meta(
         "node_definitions": json.dumps(definitions(spec)),
         "node_prompts": node_prompts(spec),
         "duckdb_threads": str(threads),
-        "llm_models": json.dumps(facts_json(models)),
+        **models_meta(models),
         "llm_model": settings.model,
         "llm_reasoning_effort": settings.reasoning_effort,
         "llm_max_iterations": str(settings.max_iterations),
         "node_max_concurrency": str(settings.max_concurrency),
         "run": identity.to_json(),
     }
+
+
+def models_meta(models: Mapping[str, ModelFacts]) -> Mapping[str, str]:
+    """Returns what is known of each model that may be asked."""
+    return {"llm_models": json.dumps(facts_json(models))}
 
 
 def closing_meta(

@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import Literal, TypeVar, assert_never
 
 from taskgraph.agent_node import run_prompt
-from taskgraph.database import Cursor
+from taskgraph.database import Cursor, quote
+from taskgraph.definitions import taken_table
 from taskgraph.errors import ChecksFailed, StatementError
 from taskgraph.events import CheckResult, Emit, Event, NodeStarted, StatementRun, Warned
 from taskgraph.finish import DoesNotHold
@@ -47,12 +48,34 @@ async def run_node(shop: Workshop, node: Node) -> None:
 async def _started(
     shop: Workshop, node: N, run: Callable[[Workshop, N, Cursor], Awaitable[None]]
 ) -> None:
-    shop.emit(NodeStarted(node.name, node.kind))
+    shop.emit(NodeStarted(node.name, node.kind, why=shop.plan.why_it_runs(node.name)))
     with closing(shop.database.cursor()) as cursor:
         await run(shop, node, cursor)
 
 
 async def _run_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None:
+    if shop.plan.steps[node.name].action == "reuse":
+        await _take_source(shop, node, cursor)
+    else:
+        await _ingest_source(shop, node, cursor)
+
+
+async def _take_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None:
+    """Ends a source whose table came with the earlier file."""
+
+    def count(emit: Emit) -> int:
+        del emit
+        [(rows,)] = cursor.rows(f"SELECT count(*) FROM {quote(node.name)}")
+        return rows
+
+    rows = await shop.in_thread(cursor, count)
+    why = shop.plan.steps[node.name].why
+    shop.emit(taken_table(node.name, node.name, rows, why))
+    tables = ((node.name, rows),)
+    _demand(await shop.try_to_pass(node, cursor, tables=tables, reused=why))
+
+
+async def _ingest_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None:
     def work(emit: Emit) -> Ingested:
         started = perf_counter()
         ingested = ingest(cursor, node, shop.directory)

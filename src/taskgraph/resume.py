@@ -7,11 +7,12 @@ of this asks a model anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
 from taskgraph.database import Cursor, Database, fold, quote
+from taskgraph.definitions import define_again
 from taskgraph.errors import StatementError
 from taskgraph.events import Outcome, Warned
 from taskgraph.guard import Guard, StatementResult
@@ -104,7 +105,7 @@ def _forget(cursor: Cursor, plan: Plan) -> None:
             cursor.execute(
                 f"DELETE FROM {table.name} WHERE node NOT IN ({kept})", [list(plan.kept)]
             )
-        accounted = _Accounted.of(plan.kept)
+        accounted = _Accounted.of(plan.kept, plan.taken)
         for drop in _drops(cursor, lambda kind, name: not accounted.has(kind, name)):
             cursor.execute(drop)
 
@@ -117,7 +118,7 @@ class _Accounted:
     macros: frozenset[str]
 
     @classmethod
-    def of(cls, kept: Mapping[str, Outcome]) -> _Accounted:
+    def of(cls, kept: Mapping[str, Outcome], taken: Iterable[str]) -> _Accounted:
         tables = {fold(name) for outcome in kept.values() for name, _ in outcome.tables}
         checks = {
             fold(check_table(node, check.check))
@@ -125,7 +126,7 @@ class _Accounted:
             for check in outcome.checks
         }
         defined = {fold(one.name) for outcome in kept.values() for one in outcome.definitions}
-        engine = {table.name for table in TABLES}
+        engine = {table.name for table in TABLES} | {fold(source) for source in taken}
         return cls(frozenset(tables | checks | engine), frozenset(defined - tables))
 
     def has(self, kind: str, name: str) -> bool:
@@ -153,14 +154,17 @@ def _redefine(
 ) -> Standing | Warned:
     """Defines again what the agent has been told stands, as it was then."""
     guard = Guard(cursor, Scope(plan.names, node), "agent")
-    done: list[StatementResult] = []
+    work, sql = plan.work(node), ""
+    # It stood already when the conversation began.
+    done = list(define_again(guard, node, work.definitions).results) if work else []
     try:
         for definition in conversation.definitions:
-            done.append(guard.run(definition.sql, max_rows=0))
+            sql = definition.sql
+            done.append(guard.run(sql, max_rows=0))
             if done[-1].kind != definition.kind:
-                return _abandon(cursor, plan, node, f"it was {definition.kind}", definition.sql)
+                return _abandon(cursor, plan, node, f"it was {definition.kind}", sql)
     except StatementError as error:
-        return _abandon(cursor, plan, node, str(error), conversation.definitions[len(done)].sql)
+        return _abandon(cursor, plan, node, str(error), sql)
     return Standing(conversation, tuple(done))
 
 

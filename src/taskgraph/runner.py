@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
-from taskgraph.database import Database, Limits, Row, read_only
-from taskgraph.errors import OutputError, SettingsError, WorkspaceError
+from taskgraph.database import Cursor, Database, Limits, Row, read_only
+from taskgraph.definitions import define_macros, taken_table
+from taskgraph.errors import OutputError, WorkspaceError
 from taskgraph.events import (
     Emit,
     Event,
@@ -18,13 +19,14 @@ from taskgraph.events import (
     RunEnded,
     RunStarted,
     RunStatus,
+    StatementRun,
     Warned,
 )
 from taskgraph.export import run_exports
-from taskgraph.llm.preflight import ModelFacts
-from taskgraph.llm.service import ModelService, OpenService
+from taskgraph.llm.accounts import Spending
+from taskgraph.llm.service import OpenService, ServiceOnDemand
 from taskgraph.loader import importable
-from taskgraph.meta import closing_meta, export_meta, opening_meta
+from taskgraph.meta import closing_meta, export_meta, models_meta, opening_meta
 from taskgraph.output import claimed, continued, discard, partial_path, publish, unfinish
 from taskgraph.parts import Identity
 from taskgraph.plan import Plan, plan_resume, plan_run
@@ -42,6 +44,7 @@ from taskgraph.trace import (
     record_exports,
     write_meta,
 )
+from taskgraph.transfer import copy_tables
 from taskgraph.workshop import Workshop
 
 _WRITE_EVERY_S = 0.1
@@ -108,8 +111,9 @@ async def run(
     emit: Emit,
     replace: bool = False,
     export_folder: Path | None = None,
+    plan: Plan | None = None,
 ) -> RunEnded:
-    """Runs a spec from nothing into a new `.db`.
+    """Runs a spec into a new `.db`.
 
     Args:
         spec: what to run; the loader has checked it.
@@ -119,6 +123,7 @@ async def run(
         emit: told of everything, on the event loop's thread.
         replace: whether an existing output may be replaced.
         export_folder: where relative export paths start; the working directory if None.
+        plan: what to do with each node, as `rerun` plans it; None to run all from nothing.
 
     Returns:
         How the run ended. `stopped` leaves the unfinished file beside the output.
@@ -128,9 +133,11 @@ async def run(
         RunError: nothing was run: the model's server says that the run cannot work.
         asyncio.CancelledError: the caller cancelled; the unfinished file can be resumed.
     """
+    plan = plan or plan_run(spec)
+    _demand_another(plan, output)
     with claimed(output, replace=replace) as partial:
         folder = export_folder or Path.cwd()
-        job = _Job(spec, plan_run(spec), output, partial, settings, Feed(emit), folder, None)
+        job = _Job(spec, plan, output, partial, settings, Feed(emit), folder, None)
         return await _conduct(job, open_service)
 
 
@@ -161,6 +168,14 @@ async def resume(
         return await _conduct(job, open_service)
 
 
+def _demand_another(plan: Plan, output: Path) -> None:
+    if plan.seed and output.exists() and output.samefile(plan.seed.file):
+        raise OutputError(
+            f"{str(output)!r} is the earlier file, which is only read",
+            hint="Choose another with --output.",
+        )
+
+
 def read_unfinished(output: Path) -> Recorded:
     """Reads what the unfinished run of an output has left, or a finished one that failed.
 
@@ -184,9 +199,10 @@ async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
     started = perf_counter()
     emit = job.feed.emit
     with importable(job.spec.neighbours):
-        async with open_service(emit) as service:
-            if job.plan.needs_model and service is None:
-                raise SettingsError("the spec has prompt nodes, and no model was given")
+        spent = job.recorded.spent if job.recorded else dict[str, Spending]()
+        async with ServiceOnDemand(open_service, emit, spent) as service:
+            if job.plan.needs_model:
+                await service.get()
             if job.recorded is None:
                 discard(job.partial)
             emit(_started(job))
@@ -196,7 +212,8 @@ async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
         publish(job.partial, job.output)
     earlier_ms = job.recorded.identity.elapsed_ms if job.recorded else 0.0
     elapsed_ms = earlier_ms + (perf_counter() - started) * 1000
-    ended = RunEnded(str(job.output), status, built.outcomes, elapsed_ms)
+    saved = job.plan.takeover.saved(built.outcomes) if job.plan.takeover else None
+    ended = RunEnded(str(job.output), status, built.outcomes, elapsed_ms, saved=saved)
     emit(ended)
     if status == "interrupted":
         raise asyncio.CancelledError
@@ -204,10 +221,13 @@ async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
 
 
 def _started(job: _Job) -> RunStarted:
+    plan, takeover = job.plan, job.plan.takeover
+    there = [one for one in job.spec.nodes if one.name in plan.kept or one.name in plan.nodes]
     return RunStarted(
         output=str(job.output),
-        nodes=tuple((node.name, node.kind) for node in job.spec.nodes),
-        kept=tuple(job.plan.kept),
+        nodes=tuple((node.name, node.kind) for node in there),
+        kept=tuple(plan.kept),
+        earlier=takeover.file if takeover and job.recorded is None else None,
     )
 
 
@@ -215,8 +235,9 @@ async def _export(job: _Job, status: RunStatus) -> RunStatus:
     """Writes the exports if all nodes passed; returns how the run stands with them."""
     if not job.spec.exports or status not in ("passed", "failed"):
         return status
-    if status == "failed":
-        job.feed.emit(Warned("the exports were not written: not all nodes passed"))
+    if status == "failed" or job.plan.left_out:
+        why = "not all nodes passed" if status == "failed" else "not all nodes are in the file"
+        job.feed.emit(Warned(f"the exports were not written: {why}"))
         return status
     try:
         exports = await run_exports(job.partial, job.spec.exports, job.export_folder, job.feed.emit)
@@ -227,34 +248,58 @@ async def _export(job: _Job, status: RunStatus) -> RunStatus:
     return status
 
 
-async def _build(job: _Job, service: ModelService | None) -> Built:
+async def _build(job: _Job, service: ServiceOnDemand) -> Built:
     """Makes or reopens the file and runs the nodes into it; the file is closed on return."""
     started = perf_counter()
-    limits = Limits(memory=job.settings.memory_limit, threads=job.settings.threads)
-    if job.recorded:
-        unfinish(job.output)
-        database = Database.reopen(job.partial, limits)
-    else:
-        database = Database.create(job.partial, limits)
+    database = await _open(job)
     try:
         cursor = database.cursor()
         identity = _identity(job)
-        facts = service.facts if service else dict[str, ModelFacts]()
-        begin_record(cursor, opening_meta(job.spec, identity, database.threads, facts))
+        meta = opening_meta(job.spec, identity, database.threads, service.facts)
+        await _begin(job, cursor, meta)
         brought_back = await _bring_back(job, database)
         writer = TraceWriter(cursor, next_trace_id(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
         progress = Progress(shop, job.plan)
         job.feed.attach(shop.tally.record, writer.record)
-        for warning in brought_back.warnings:
-            job.feed.emit(warning)
+        for event in (*_taken_tables(job), *brought_back.warnings):
+            job.feed.emit(event)
         status = await _run_nodes(progress, writer)
         outcomes = tuple(progress.outcomes.values())
         identity = identity.ended((perf_counter() - started) * 1000)
-        write_meta(cursor, closing_meta(cursor, outcomes, status, identity))
+        closing = closing_meta(cursor, outcomes, status, identity)
+        write_meta(cursor, {**closing, **models_meta(service.facts)})
         return Built(status, outcomes)
     finally:
         database.close()
+
+
+async def _open(job: _Job) -> Database:
+    limits = Limits(memory=job.settings.memory_limit, threads=job.settings.threads)
+    if job.recorded:
+        unfinish(job.output)
+        return Database.reopen(job.partial, limits)
+    if seed := job.plan.seed:
+        await asyncio.to_thread(copy_tables, seed.file, job.partial, seed.tables)
+        return Database.reopen(job.partial, limits)
+    return Database.create(job.partial, limits)
+
+
+async def _begin(job: _Job, cursor: Cursor, meta: Mapping[str, str | None]) -> None:
+    takeover = job.plan.takeover
+    if job.recorded or takeover is None:
+        begin_record(cursor, meta)
+        return
+    await cursor.run(lambda: define_macros(cursor, job.plan))
+    begin_record(cursor, {**meta, "rerun": takeover.to_json()}, job.plan.kept.values())
+
+
+def _taken_tables(job: _Job) -> Iterator[StatementRun]:
+    if job.recorded:
+        return
+    for node, outcome in job.plan.kept.items():
+        for table, row_count in outcome.tables:
+            yield taken_table(node, table, row_count, job.plan.steps[node].why)
 
 
 def _identity(job: _Job) -> Identity:
@@ -272,17 +317,15 @@ async def _bring_back(job: _Job, database: Database) -> BroughtBack:
 def _workshop(
     job: _Job,
     database: Database,
-    service: ModelService | None,
+    service: ServiceOnDemand,
     run_id: str,
     writer: TraceWriter,
     brought_back: BroughtBack,
 ) -> Workshop:
     nodes, origin = job.spec.nodes, job.spec.origin
-    if service and job.recorded:
-        service.ledger.carry(job.recorded.spent)
     return Workshop(
         database=database,
-        names=job.plan.names,
+        plan=job.plan,
         descriptions={node.name: node.description for node in nodes if node.description},
         settings=job.settings,
         tally=_tally(job, brought_back),

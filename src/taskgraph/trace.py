@@ -62,15 +62,24 @@ class Place:
     position: int = 0
 
 
-def begin_record(cursor: Cursor, meta: Mapping[str, str | None]) -> None:
+def begin_record(
+    cursor: Cursor, meta: Mapping[str, str | None], kept: Iterable[Outcome] = ()
+) -> None:
     """Makes the `_` tables that are not there yet, and sets keys of `_workspace_meta`.
 
     In one transaction: a file of a run that was killed holds nothing, or what a resume needs.
+
+    Args:
+        cursor: a connection to the file.
+        meta: the keys and their values; None removes a key.
+        kept: outcomes of nodes whose tables came with an earlier file.
     """
     with cursor.transaction():
         for table in TABLES:
             cursor.execute(table.create)
         _set_meta(cursor, meta)
+        for outcome in kept:
+            write_outcome(cursor, outcome)
 
 
 def write_meta(cursor: Cursor, values: Mapping[str, str | None]) -> None:

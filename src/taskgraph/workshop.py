@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -14,9 +14,10 @@ from taskgraph.database import Cursor, Database
 from taskgraph.events import CheckResult, Emit, Event
 from taskgraph.finish import Finisher
 from taskgraph.guard import Guard
-from taskgraph.llm.service import ModelService
+from taskgraph.llm.service import ServiceOnDemand
 from taskgraph.materialise import Tables
 from taskgraph.namespace import Names, Scope
+from taskgraph.plan import Plan
 from taskgraph.resume import BroughtBack
 from taskgraph.settings import RunSettings
 from taskgraph.spec import Node, PromptNode
@@ -37,13 +38,13 @@ class Workshop:
 
     Attributes:
         database: the open workspace.
-        names: who owns which name, and the graph.
+        plan: what happens to each node; who owns which name, and the graph.
         descriptions: what the spec says of its nodes, for those that it describes.
         settings: the run's settings.
         tally: how each node stands.
         emit: receives every event, on the event loop's thread.
         settled: returns once everything emitted so far is committed.
-        service: what prompt nodes ask their models through; None if none will run.
+        service: what prompt nodes ask their models through.
         directory: where relative source paths start.
         run_id: tells this run's conversations from others'.
         brought_back: the conversations of an earlier part of the run.
@@ -51,17 +52,22 @@ class Workshop:
     """
 
     database: Database
-    names: Names
+    plan: Plan
     descriptions: Mapping[str, str]
     settings: RunSettings
     tally: Tally
     emit: Emit
     settled: Callable[[], Awaitable[None]]
-    service: ModelService | None
+    service: ServiceOnDemand
     directory: Path | None
     run_id: str
     brought_back: BroughtBack
     sql_places: asyncio.Semaphore = field(default_factory=_sql_places)
+
+    @property
+    def names(self) -> Names:
+        """Who owns which name, and the graph."""
+        return self.plan.names
 
     async def in_thread(
         self, cursor: Cursor, work: Callable[[Emit], T], timeout_s: float | None = None
@@ -84,11 +90,26 @@ class Workshop:
         return [name for name in before if self.tally.kinds[name] == "source"]
 
     async def try_to_pass(
-        self, node: Node, cursor: Cursor, *, tables: Tables = (), timeout_s: float | None = None
+        self,
+        node: Node,
+        cursor: Cursor,
+        *,
+        tables: Tables = (),
+        timeout_s: float | None = None,
+        reused: str | None = None,
     ) -> tuple[CheckResult, ...]:
-        """Commits the node as passed if everything holds; returns the results of its checks."""
+        """Commits the node as passed if everything holds; returns the results of its checks.
+
+        Args:
+            node: the node.
+            cursor: its connection.
+            tables: those that it has made already.
+            timeout_s: seconds that it may take; None for no limit.
+            reused: why the node counts as reused; None if its work is this run's own.
+        """
 
         def work(emit: Emit) -> tuple[CheckResult, ...]:
-            return self.finisher(node, cursor, emit).try_to_pass(tables)
+            finisher = replace(self.finisher(node, cursor, emit), reused=reused)
+            return finisher.try_to_pass(tables)
 
         return await self.in_thread(cursor, work, timeout_s)

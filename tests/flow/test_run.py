@@ -324,5 +324,6 @@ async def test_the_record_says_where_everything_came_from(tmp_path: Path) -> Non
         "spec_imports",
         "spec_source",
         "status",
+        "structure",
         "taskgraph_version",
     }

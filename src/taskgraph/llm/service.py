@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+from taskgraph.errors import SettingsError
 from taskgraph.events import CallLost, Emit, Warned
 from taskgraph.llm.accounts import Allowance, Spending
 from taskgraph.llm.ledger import Ledger
@@ -35,6 +37,56 @@ class ModelService:
 OpenService: TypeAlias = Callable[[Emit], AbstractAsyncContextManager[ModelService | None]]
 """Opens a service whose warnings go to the given `emit`, and closes it afterwards; gives None
 where no prompt node will run."""
+
+
+@dataclass
+class ServiceOnDemand:
+    """Opens a service when it is first needed, and closes it at the end of the `async with`.
+
+    A run over an earlier file may get by without asking anybody: it needs no key then, and no
+    network.
+
+    Attributes:
+        open_service: opens it.
+        emit: told of its warnings.
+        spent: what each node has spent in an earlier part of the run.
+    """
+
+    open_service: OpenService
+    emit: Emit
+    spent: Mapping[str, Spending]
+    _service: ModelService | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> ServiceOnDemand:
+        """Opens nothing yet."""
+        return self
+
+    async def __aexit__(self, *error: Any) -> None:
+        """Closes the service if it was opened."""
+        await self._stack.__aexit__(*error)
+
+    async def get(self) -> ModelService:
+        """Returns the service.
+
+        Raises:
+            SettingsError: there is none.
+            RunError: it says that the run cannot work.
+        """
+        async with self._lock:
+            if self._service is None:
+                service = await self._stack.enter_async_context(self.open_service(self.emit))
+                if service is None:
+                    raise SettingsError("the spec has prompt nodes, and no model was given")
+                service.ledger.carry(self.spent)
+                self._service = service
+            return self._service
+
+    @property
+    def facts(self) -> Mapping[str, ModelFacts]:
+        """What is known of each model, as soon as the service is open."""
+        return self._service.facts if self._service else {}
 
 
 def run_allowance(settings: RunSettings) -> Allowance:
