@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
     ("errors", "scheduler"),
-    ("duckdb_errors", "engine", "held_names", "worker", "result"),
+    ("duckdb_errors", "redaction", "engine", "held_names", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree", "schema", "transfer"),
     ("sql", "settings", "events", "llm.model", "namespace"),

@@ -10,6 +10,7 @@ from time import perf_counter
 
 from taskgraph.database import Connection, read_only
 from taskgraph.events import Emit, ExportEnded
+from taskgraph.redaction import described
 from taskgraph.scheduler import Ending, Raised, run_graph
 from taskgraph.spec import Export
 
@@ -37,7 +38,7 @@ async def run_exports(
     def note(name: str, ending: Ending) -> None:
         nonlocal started
         now = perf_counter()
-        error = _words(ending.error) if isinstance(ending, Raised) else None
+        error = described(ending.error) if isinstance(ending, Raised) else None
         ended.append(ExportEnded(name, (now - started) * 1000, error))
         emit(ended[-1])
         started = now
@@ -58,7 +59,3 @@ def _write(export: Export, connection: Connection, path: Path) -> None:
         export(cursor, path)
     finally:
         cursor.close()
-
-
-def _words(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"

@@ -10,6 +10,7 @@ from taskgraph.errors import LimitReached, OutputError, RunError, RunLimit, Task
 from taskgraph.events import NodeEnded, Outcome, RunStatus, Status
 from taskgraph.nodes import run_node
 from taskgraph.plan import Plan
+from taskgraph.redaction import described
 from taskgraph.scheduler import Blocked, Ending, Passed, Raised, run_graph
 from taskgraph.spec import Node, SqlNode
 from taskgraph.workshop import Workshop
@@ -110,7 +111,7 @@ class Progress:
                 return self.shop.tally.outcome(
                     name,
                     _status(error),
-                    error=_words(error),
+                    error=described(error),
                     error_type=type(error).__name__,
                     hint=hint,
                 )
@@ -137,10 +138,3 @@ def _status(error: BaseException) -> Status:
     if isinstance(error, LimitReached | RunError | OutputError):
         return "stopped"
     return "failed"
-
-
-def _words(error: BaseException) -> str:
-    """Returns the error's own text; the class is named where Taskgraph did not write it."""
-    if isinstance(error, TaskgraphError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"

@@ -9,9 +9,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from taskgraph.errors import SettingsError
 from taskgraph.llm.wire import Dialect
+from taskgraph.redaction import without_keys
 
 _SHORTEST_SECRET = 8
-_KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Endpoint:
 
         Not for answers: signed reasoning may look like a key anywhere, and must stay as it is.
         """
-        return _KEY_SHAPE.sub("[key]", self.without_key(text))
+        return without_keys(self.without_key(text))
 
 
 def endpoint(base_url: str, api_key: str | None, dialect: Dialect | None = None) -> Endpoint:

@@ -9,6 +9,7 @@ from pathlib import Path
 from taskgraph.errors import Problem, SettingsError, SpecError
 from taskgraph.loader.fields import closest, listed, nearest
 from taskgraph.loader.finding import Location
+from taskgraph.redaction import without_keys
 
 _TASKGRAPH = Path(__file__).parents[1]
 _INSTALLED = frozenset({"site-packages", "dist-packages"})
@@ -94,7 +95,7 @@ def _words(error: BaseException) -> str:
     if isinstance(error, SyntaxError):
         text = f": {error.text.strip()}" if error.text else ""
         return f"{type(error).__name__}: {error.msg}{text}"
-    return "".join(traceback.format_exception_only(error)).strip()
+    return without_keys("".join(traceback.format_exception_only(error)).strip())
 
 
 def _meant(error: BaseException, location: Location) -> str | None:

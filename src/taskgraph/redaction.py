@@ -1,0 +1,25 @@
+"""Keeps what looks like an API key out of texts that others wrote, before they are shown or stored."""
+
+from __future__ import annotations
+
+import re
+
+from taskgraph.errors import TaskgraphError
+
+_KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
+"""OpenRouter's keys, and those of most others."""
+
+
+def without_keys(text: str) -> str:
+    """Returns the text without anything that looks like a key."""
+    return _KEY_SHAPE.sub("[key]", text)
+
+
+def described(error: BaseException) -> str:
+    """Returns an error's own text; the class is named where Taskgraph did not write it.
+
+    A spec's own code may put the key that it read into the words of its exceptions.
+    """
+    if isinstance(error, TaskgraphError):
+        return without_keys(str(error))
+    return without_keys(f"{type(error).__name__}: {error}")
