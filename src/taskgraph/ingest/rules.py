@@ -73,7 +73,7 @@ def typed_rule(type_: str, request: FileRequest) -> Rule:
     if base in _WHOLE_TYPES:
         # DuckDB's own cast would round '3.7' to 4.
         number = _number("{c}", request)
-        fits = f"{_matches(number, _DIGITS)} AND TRY_CAST({number} AS {type_}) IS NOT NULL"
+        fits = _shaped(number, _DIGITS, f"TRY_CAST({number} AS {type_}) IS NOT NULL")
         return Rule(type_, fits, f"TRY_CAST({number} AS {type_})")
     text = _number("{c}", request) if base in _FRACTION_TYPES else "{c}"
     if request.date_format and base in _MOMENT_TYPES:
@@ -115,7 +115,7 @@ def _numbers(request: FileRequest) -> Iterator[Rule]:
     whole = rf"-?(0|[1-9]\d{{0,18}}{grouped})"
     number = _number("{c}", request)
     value = f"TRY_CAST({number} AS BIGINT)"
-    fits = f"{_matches('{c}', whole)} AND {value} IS NOT NULL"
+    fits = _shaped("{c}", whole, f"{value} IS NOT NULL")
     yield Rule("whole numbers", fits, value, _WRITTEN_BACK)
     value = f"TRY_CAST({number} AS DOUBLE)"
     safe = _double_shape(_WHOLE + grouped, point)
@@ -152,13 +152,13 @@ def _moments(request: FileRequest) -> Iterator[Rule]:
     yield _iso("dates", "DATE", _ISO_DATE)
     for format_, shape, order in dates:
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_)})"
-        fits = f"{_matches('{c}', shape)} AND {parsed} IS NOT NULL"
+        fits = _shaped("{c}", shape, f"{parsed} IS NOT NULL")
         yield Rule("dates", fits, f"CAST({parsed} AS DATE)", order=order)
     yield _iso("timestamps", "TIMESTAMP", _ISO_TIMESTAMP)
     yield _iso("timestamps", "TIMESTAMPTZ", _ISO_TIMESTAMP + _ZONE)
     for (format_, shape, order), (clock, clock_shape) in product(dates, _CLOCKS):
         parsed = f"try_strptime(trim({{c}}), {quote_text(format_ + clock)})"
-        fits = f"{_matches('{c}', shape + clock_shape)} AND {parsed} IS NOT NULL"
+        fits = _shaped("{c}", shape + clock_shape, f"{parsed} IS NOT NULL")
         yield Rule("timestamps", fits, parsed, order=order)
     yield _iso("times", "TIME", _TIME)
 
@@ -166,7 +166,7 @@ def _moments(request: FileRequest) -> Iterator[Rule]:
 def _iso(kind: str, type_: str, shape: str) -> Rule:
     """A rule for what DuckDB's own cast reads."""
     value = f"TRY_CAST({{c}} AS {type_})"
-    fits = f"{_matches('{c}', shape)} AND {value} IS NOT NULL"
+    fits = _shaped("{c}", shape, f"{value} IS NOT NULL")
     return Rule(kind, fits, value, None if type_ == "TIMESTAMPTZ" else _WRITTEN_BACK)
 
 
@@ -185,6 +185,12 @@ def _number(column: str, request: FileRequest) -> str:
     if request.decimal != ".":
         text = f"replace({text}, {quote_text(request.decimal)}, '.')"
     return text
+
+
+def _shaped(column: str, pattern: str, then: str) -> str:
+    """A predicate over the values that look like this, false for all others."""
+    # DuckDB computes both sides of an AND for every value, and to parse a date is the dear one.
+    return f"CASE WHEN {_matches(column, pattern)} THEN {then} ELSE false END"
 
 
 def _matches(column: str, pattern: str) -> str:
