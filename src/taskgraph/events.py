@@ -47,6 +47,17 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
+class SourceFile:
+    """What a file was when a source was read from it."""
+
+    path: str
+    """As a person would write it: relative to the spec's folder. Never an absolute path."""
+    size_bytes: int
+    sha256: str
+    """Of the file's bytes, in lower-case hexadecimal digits."""
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """How a node ended: one row of `_node_meta`."""
 
@@ -64,6 +75,8 @@ class Outcome:
     definitions: tuple[Definition, ...] = ()
     tables: tuple[tuple[str, int], ...] = ()
     """Tables left behind, with their row counts."""
+    files: tuple[SourceFile, ...] = ()
+    """What a source was read from; none for data that came from Python."""
     usage: Usage = NOTHING_USED
     model: str | None = None
     iterations: int = 0
@@ -136,6 +149,8 @@ class StatementRun:
     """The view or macro that a `create_*` or `drop_*` was about."""
     at: datetime = field(default_factory=utc_now)
 
+    files: tuple[SourceFile, ...] = ()
+    """What an ingest read."""
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from importlib.metadata import version
 
 from taskgraph.catalog import columns
@@ -18,6 +19,7 @@ from taskgraph.provenance import (
     fingerprint,
     imports_json,
     node_prompts,
+    packages_json,
     platform_text,
     spec_json,
     structure,
@@ -46,6 +48,7 @@ def opening_meta(
         "taskgraph_version": version("taskgraph-duckdb"),
         "duckdb_version": version("duckdb"),
         "python_version": platform.python_version(),
+        "packages": packages_json(),
         "platform": platform_text(),
         "spec": spec_json(spec),
         "spec_source": spec.origin.source or "",
@@ -85,6 +88,10 @@ def closing_meta(
         "status": status,
         "inputs_row_counts": json.dumps(counts),
         "inputs_schema": json.dumps(schemas, ensure_ascii=False),
+        "inputs_files": json.dumps(
+            {one.node: [asdict(file) for file in one.files] for one in sources if one.files},
+            ensure_ascii=False,
+        ),
         "exports": "{}",
         "run": identity.to_json(),
     }

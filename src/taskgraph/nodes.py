@@ -99,6 +99,7 @@ def _ingest_statement(ingested: Ingested, elapsed_ms: float) -> StatementRun:
         row_count=ingested.row_count,
         elapsed_ms=elapsed_ms,
         name=ingested.table,
+        files=ingested.files,
     )
 
 

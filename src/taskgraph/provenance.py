@@ -8,9 +8,12 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
+import re
 import subprocess
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
 from io import BytesIO
 from pathlib import Path
 from tokenize import detect_encoding
@@ -144,6 +147,16 @@ def definitions(spec: Spec) -> dict[str, str]:
         node.name: sha256(json.dumps(_definition(node), sort_keys=True, default=str))
         for node in spec.nodes
     }
+
+
+def packages_json() -> str:
+    """Returns the versions of the packages that Taskgraph builds on, as JSON."""
+    found: dict[str, str] = {}
+    for requirement in requires("taskgraph-duckdb") or ():
+        name = re.split(r"[^\w.-]", requirement, maxsplit=1)[0]
+        with suppress(PackageNotFoundError):  # of an extra that is not installed
+            found[name] = version(name)
+    return json.dumps(found)
 
 
 def platform_text() -> str:

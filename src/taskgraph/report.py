@@ -12,7 +12,7 @@ from typing import Any
 
 from taskgraph.database import Row, read_only
 from taskgraph.errors import WorkspaceError
-from taskgraph.events import CheckResult, Definition, Outcome
+from taskgraph.events import CheckResult, Definition, Outcome, SourceFile
 from taskgraph.evidence import Ask, Evidence, read_evidence
 from taskgraph.llm.messages import Usage
 from taskgraph.schema import META_VERSION
@@ -164,6 +164,7 @@ def _outcome(row: Row, checks: tuple[Row, ...], definitions: tuple[Row, ...]) ->
         checks=tuple(CheckResult(*check) for check in checks),
         definitions=tuple(Definition(*definition) for definition in definitions),
         tables=tuple(meta.get("tables", {}).items()),
+        files=tuple(SourceFile(**file) for file in meta.get("files", ())),
         usage=Usage(*usage),
         model=model,
         iterations=iterations,

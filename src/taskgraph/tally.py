@@ -19,6 +19,7 @@ from taskgraph.events import (
     NodeStarted,
     Outcome,
     Said,
+    SourceFile,
     StatementRun,
     Status,
     TakenUp,
@@ -44,6 +45,7 @@ class _Running:
     last_words: str | None = None
     why: str | None = None
     checks: tuple[CheckResult, ...] = ()
+    files: tuple[SourceFile, ...] = ()
     definitions: dict[str, Definition] = field(default_factory=dict[str, Definition])
     views: set[str] = field(default_factory=set[str])
 
@@ -70,6 +72,8 @@ class Tally:
                 self._of(node).why = f"{action}: {why}"
             case StatementRun(error=None, name=str(name)) if event.source in _DEFINING:
                 _note_definition(self._of(event.node), event.kind, name, event.query)
+            case StatementRun(files=files) if files:
+                self._of(event.node).files = files
             case ModelAnswered():
                 self._note_answer(event)
             case CallLost() if event.cost_usd:
@@ -140,6 +144,7 @@ class Tally:
             checks=running.checks if checks is None else checks,
             definitions=tuple(running.definitions.values()),
             tables=tables,
+            files=running.files,
             usage=running.usage,
             model=running.model,
             iterations=running.iterations,

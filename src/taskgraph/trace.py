@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import TypeAlias
@@ -281,6 +281,7 @@ def _meta_json(outcome: Outcome) -> str:
     return json.dumps(
         {
             "tables": dict(outcome.tables),
+            "files": [asdict(file) for file in outcome.files],
             "last_words": outcome.last_words,
             "error_type": outcome.error_type,
             "hint": outcome.hint,

@@ -23,6 +23,7 @@ import duckdb
 
 from taskgraph.database import Cursor
 from taskgraph.errors import IngestError
+from taskgraph.events import SourceFile
 from taskgraph.ingest import frames, records, structured, text, workbook
 from taskgraph.ingest.load import LoadedTable, create_empty, load, load_rows
 from taskgraph.ingest.names import require_columns
@@ -35,11 +36,11 @@ from taskgraph.ingest.options import (
     is_path,
     source_problems,
 )
-from taskgraph.ingest.paths import FileFacts, FoundFile, Provenance, find_files, provenance
+from taskgraph.ingest.paths import FoundFile, find_files, source_files
 from taskgraph.ingest.reading import Reading, Rows, plain
 from taskgraph.spec import SourceNode
 
-__all__ = ["FileFacts", "Ingested", "Provenance", "ingest", "source_problems"]
+__all__ = ["Ingested", "ingest", "source_problems"]
 
 _Open: TypeAlias = AbstractContextManager[Reading] | AbstractContextManager[Rows]
 _READERS: Mapping[Format, Callable[[Sequence[FoundFile], FileRequest], _Open]] = {
@@ -62,8 +63,8 @@ class Ingested:
     """Name and DuckDB type of each column but `_row_id`."""
     warnings: tuple[str, ...]
     """What a person should know of the data; nothing stopped for it."""
-    provenance: Provenance | None = None
-    """The files it was read from; None for data that came from Python."""
+    files: tuple[SourceFile, ...] = ()
+    """What it was read from, in the order of reading; none for data that came from Python."""
 
 
 def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested:
@@ -84,9 +85,9 @@ def ingest(cursor: Cursor, node: SourceNode, directory: Path | None) -> Ingested
     files = find_files(request, directory)
     # Hashing takes a tenth of the time that reading takes: it goes on beside it.
     with _readable_files(), ThreadPoolExecutor(1) as beside:
-        facts = beside.submit(provenance, files)
+        facts = beside.submit(source_files, files)
         taken = _take(cursor, node, _READERS[request.format](files, request))
-        return replace(taken, provenance=facts.result())
+        return replace(taken, files=facts.result())
 
 
 @contextmanager

@@ -10,27 +10,10 @@ from glob import glob, has_magic
 from pathlib import Path
 
 from taskgraph.errors import IngestError
+from taskgraph.events import SourceFile
 from taskgraph.ingest.options import WORKBOOKS, FileRequest
 
 _SHOWN_NAMES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class FileFacts:
-    """What a file was when it was read."""
-
-    path: str
-    """As a person would write it: relative to the spec's folder. Never an absolute path."""
-    size_bytes: int
-    sha256: str
-    """Of the file's bytes, in lower-case hexadecimal digits."""
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """The files that a source was read from, in the order of reading."""
-
-    files: tuple[FileFacts, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,15 +54,15 @@ def find_files(request: FileRequest, directory: Path | None) -> tuple[FoundFile,
     return files
 
 
-def provenance(files: tuple[FoundFile, ...]) -> Provenance:
+def source_files(files: tuple[FoundFile, ...]) -> tuple[SourceFile, ...]:
     """Reads the files once to tell their sizes and hashes."""
-    return Provenance(tuple(_facts(file) for file in files))
+    return tuple(map(_source_file, files))
 
 
-def _facts(file: FoundFile) -> FileFacts:
+def _source_file(file: FoundFile) -> SourceFile:
     with file.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        return FileFacts(file.shown, os.fstat(stream.fileno()).st_size, digest)
+        return SourceFile(file.shown, os.fstat(stream.fileno()).st_size, digest)
 
 
 def _shown(path: Path, start: Path) -> str:

@@ -31,7 +31,7 @@ def test_a_function_may_return_a_path(desk: Desk, write: Write) -> None:
     path = write("a.csv", "n\n1\n")
     taken = desk.take(lambda: "a.csv", path.parent)
     assert taken.rows == [(1,)]
-    assert taken.ingested.provenance is not None
+    assert [file.path for file in taken.ingested.files] == ["a.csv"]
 
 
 def test_what_a_function_raises_is_its_own(desk: Desk) -> None:

@@ -26,8 +26,7 @@ def test_a_pattern_reads_its_files_in_the_order_of_their_names(desk: Desk, write
         write(f"months/{name}.csv", f"month\nm{name}\n")
     taken = desk.take("months/*.csv", write("x", "").parent)
     assert taken.column("month") == ["m2024-02", "m2024-10", "m2024-2"]
-    assert taken.ingested.provenance is not None
-    assert [file.path for file in taken.ingested.provenance.files] == [
+    assert [file.path for file in taken.ingested.files] == [
         "months/2024-02.csv",
         "months/2024-10.csv",
         "months/2024-2.csv",
@@ -38,9 +37,7 @@ def test_the_record_says_what_the_file_was_and_not_where(desk: Desk, write: Writ
     content = b"n\n1\n"
     path = write("data/a.csv", content)
     for source in (path, "data/a.csv"):
-        provenance = desk.take(source, path.parent.parent).ingested.provenance
-        assert provenance is not None
-        [facts] = provenance.files
+        [facts] = desk.take(source, path.parent.parent).ingested.files
         assert facts.path == "data/a.csv"
         assert facts.size_bytes == len(content)
         assert facts.sha256 == hashlib.sha256(content).hexdigest()
@@ -50,13 +47,12 @@ def test_a_file_outside_of_the_folder_goes_by_its_bare_name(
     desk: Desk, write: Write, tmp_path: Path
 ) -> None:
     path = write("elsewhere/a.csv", "n\n1\n")
-    provenance = desk.take(path, tmp_path / "specs").ingested.provenance
-    assert provenance is not None
-    assert provenance.files[0].path == "a.csv"
+    [facts] = desk.take(path, tmp_path / "specs").ingested.files
+    assert facts.path == "a.csv"
 
 
 def test_data_from_python_has_no_files(desk: Desk) -> None:
-    assert desk.take([{"a": 1}]).ingested.provenance is None
+    assert desk.take([{"a": 1}]).ingested.files == ()
 
 
 def test_a_missing_file_names_the_folder_and_similar_files(
