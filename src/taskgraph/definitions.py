@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter
+from typing import TypeAlias
 
 from taskgraph.database import Cursor, fold
 from taskgraph.errors import QueryStuck, QueryTimeout, StatementError, WorkspaceError
@@ -13,13 +14,16 @@ from taskgraph.guard import Guard, StatementResult
 from taskgraph.namespace import Scope
 from taskgraph.plan import Plan
 
+Failure: TypeAlias = tuple[Definition, StatementError]
+
 
 @dataclass(frozen=True, slots=True)
 class Redefined:
     """What stands again, and what cannot."""
 
     results: tuple[StatementResult, ...]
-    failures: tuple[tuple[Definition, StatementError], ...]
+    failures: tuple[Failure, ...]
+    """Those that fail for want of another one come last."""
     events: tuple[StatementRun, ...]
     """One for each definition, for the trace."""
 
@@ -42,7 +46,7 @@ def define_again(guard: Guard, node: str, definitions: Sequence[Definition]) -> 
     events: list[StatementRun] = []
     waiting = list(definitions)
     while waiting:
-        failures: list[tuple[Definition, StatementError]] = []
+        failures: list[Failure] = []
         told: list[StatementRun] = []
         for definition in waiting:
             started = perf_counter()
@@ -57,9 +61,14 @@ def define_again(guard: Guard, node: str, definitions: Sequence[Definition]) -> 
                 results.append(result)
                 events.append(_event(node, definition, started, result.kind))
         if len(failures) == len(waiting):
-            return Redefined(tuple(results), tuple(failures), (*events, *told))
+            return Redefined(tuple(results), _causes_first(failures), (*events, *told))
         waiting = [definition for definition, _ in failures]
     return Redefined(tuple(results), (), tuple(events))
+
+
+def _causes_first(failures: Sequence[Failure]) -> tuple[Failure, ...]:
+    missing = [f"name {definition.name} does not exist" for definition, _ in failures]
+    return tuple(sorted(failures, key=lambda one: any(text in str(one[1]) for text in missing)))
 
 
 def define_macros(cursor: Cursor, plan: Plan) -> None:

@@ -17,6 +17,7 @@ _LEAST_FREE_BYTES = 16 * 1024 * 1024
 """A disk with less is full: DuckDB's smallest file and its log, and a record that can be written."""
 _EMPTY_FILE_BYTES = 3 * 4096
 """DuckDB writes three headers before anything else; a file without them is one it was killed at."""
+_RECORDS = "SELECT count(*) FROM duckdb_tables() WHERE table_name = '_workspace_meta'"
 _claimed: set[Path] = set()
 """What runs of this process write: DuckDB's lock tells of other processes only."""
 
@@ -38,8 +39,9 @@ def is_unfinished(output: Path) -> bool:
         return False
     try:
         with read_only(partial) as connection:
-            [(tables,)] = connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()
-            return tables > 0
+            # The record is begun before any work; tables of an earlier file may come before it.
+            [(records,)] = connection.execute(_RECORDS).fetchall()
+            return records > 0
     except WorkspaceError:
         return True  # in use, or no database: nothing to be thrown away without a word
 

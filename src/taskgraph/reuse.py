@@ -91,11 +91,8 @@ class Trial:
         return self.shop.finisher(self.node, self.cursor, emit).preview()
 
     def _taken_up(self, defined: Redefined, findings: tuple[CheckResult, ...]) -> TakenUp:
-        failed = [one for one in findings if one.status == "fail"]
-        why = [f"{one.name} cannot be made: {error}" for one, error in defined.failures[:1]]
-        why += [summary(failed)] if failed else []
         action = "review" if self._is_review else "repair"
-        return TakenUp(self.node.name, self.node.kind, action, "; ".join(why) or "checks pass")
+        return TakenUp(self.node.name, self.node.kind, action, _reason(defined, findings))
 
     def _ancestors(self) -> tuple[str, ...]:
         return self.shop.names.graph.ancestors(self.node.name)
@@ -114,3 +111,9 @@ class Trial:
             for outcome in outcomes
             for name, count in outcome.tables
         }
+
+
+def _reason(defined: Redefined, findings: tuple[CheckResult, ...]) -> str:
+    for definition, error in defined.failures:
+        return f"{definition.name}: {str(error).partition(chr(10))[0]}"
+    return summary(one for one in findings if one.status == "fail") or "checks pass"
