@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "scheduler"),
+    ("errors", "scheduler", "wording"),
     ("duckdb_errors", "redaction", "engine", "held_names", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree", "schema", "transfer"),
@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "testing",
     ),
     ("earlier", "selection", "compatibility"),
-    ("plan", "playback", "embedded"),
+    ("plan", "playback", "embedded", "page"),
     ("definitions", "rerun"),
     ("resume",),
     ("tally",),
@@ -122,6 +122,8 @@ FOREIGN = {
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},
+    "jinja2": {"page"},
+    "sqlglot": {"page"},
 }
 
 

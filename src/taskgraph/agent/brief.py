@@ -49,7 +49,9 @@ def brief_text(brief: AgentBrief, inputs_characters: int = INPUTS_CHARACTERS) ->
         _section("What you can read", inputs_text(brief.upstream, inputs_characters)),
     ]
     if brief.earlier:
-        sections.append(_section("What an earlier run made of this task", earlier_text(brief.earlier)))
+        sections.append(
+            _section("What an earlier run made of this task", earlier_text(brief.earlier))
+        )
     return "\n\n".join(sections)
 
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "resume": "Go on with an unfinished or failed run.",
     "record": "Write a run's model answers as text, for --replay.",
     "show": "Show a spec's graph, or what is in a .db file.",
+    "report": "Write what is in a .db file as one HTML page.",
     "extract-spec": "Write the spec that a .db was made from.",
     "inspect-xlsx": "Look into a workbook: sheets, tables, formulas.",
 }

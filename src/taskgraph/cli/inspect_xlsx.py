@@ -25,6 +25,7 @@ from taskgraph.ingest.inspection import (
     inspect_range,
     inspect_workbook,
 )
+from taskgraph.wording import counted
 
 _View: TypeAlias = tuple[Iterable[str], Mapping[str, Any]]
 """Lines for a person, and the same as JSON."""
@@ -97,7 +98,7 @@ def _marks(facts: SheetFacts) -> Iterator[str]:
 def _table_lines(table: TableFacts) -> Iterator[str]:
     for title in table.title:
         yield f"    title   {printable(title)}"
-    yield f"    table   {table.range}  {_counted(table.row_count, 'row')}"
+    yield f"    table   {table.range}  {counted(table.row_count, 'row')}"
     if table.total_row:
         yield f"    total   row {table.total_row}, left out"
     width = max(len(column.name) for column in table.columns)
@@ -114,7 +115,7 @@ def _formula_lines(formulas: Sequence[Cell]) -> Iterator[str]:
         return
     unsaved = sum(cell.value is None for cell in formulas)
     told = f", {unsaved} without a saved value" if unsaved else ""
-    yield f"    {_counted(len(formulas), 'formula')} in the first {LOOKED_AT_ROWS:,} rows{told}"
+    yield f"    {counted(len(formulas), 'formula')} in the first {LOOKED_AT_ROWS:,} rows{told}"
     yield from (f"        {_formula_line(cell)}" for cell in formulas[:_SHOWN])
     if len(formulas) > _SHOWN:
         yield f"        and {len(formulas) - _SHOWN:,} more"
@@ -139,10 +140,6 @@ def _shown(cell: Cell | None) -> str:
 def _cut(text: str, width: int) -> str:
     line = printable(text).replace("\n", " ")
     return line if len(line) <= width else f"{line[: width - 3]}..."
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _some(items: Sequence[str]) -> str:

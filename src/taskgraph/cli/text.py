@@ -10,6 +10,10 @@ from typing import IO
 
 import click
 
+from taskgraph.wording import dollars as dollars
+from taskgraph.wording import duration as duration
+from taskgraph.wording import tokens as tokens
+
 _COLORS = {
     "PASS": "green",
     "WARN": "yellow",
@@ -69,32 +73,3 @@ def indented(text: str) -> str:
 def more_lines(count: int) -> str:
     """Says how many lines were left out."""
     return f"... {count} more {'line' if count == 1 else 'lines'}"
-
-
-def tokens(count: int) -> str:
-    """Writes a count of tokens: 950, 161k, 1.2M."""
-    if count < 1_000:
-        return str(count)
-    if count < 999_500:
-        return f"{count / 1_000:.0f}k"
-    return f"{count / 1_000_000:.1f}M"
-
-
-def dollars(amount: float) -> str:
-    """Writes US dollars: to the cent, and below a cent so that something is left to see."""
-    if 0 < amount < 0.01:
-        return f"${amount:.2g}" if amount >= 0.0001 else "<$0.0001"
-    return f"${amount:,.2f}"
-
-
-def duration(milliseconds: float) -> str:
-    """Writes a duration: 0.2s, 42s, 3m12s, 1h05m."""
-    seconds = milliseconds / 1_000
-    if seconds < 9.95:
-        return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole}s"
-    if whole < 3_600:
-        return f"{whole // 60}m{whole % 60:02}s"
-    return f"{whole // 3_600}h{whole % 3_600 // 60:02}m"

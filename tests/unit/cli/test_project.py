@@ -44,7 +44,11 @@ def test_table_is_found_upward_past_files_that_have_none(tmp_path: Path) -> None
 
 WRONG = {
     "unknown": ("max_costs = 5", "unknown key 'max_costs'", "did you mean 'max_cost'?"),
-    "unlike any": ("zzz = 5", "unknown key 'zzz'", "known are base_url, embed_imports, max_concurrency"),
+    "unlike any": (
+        "zzz = 5",
+        "unknown key 'zzz'",
+        "known are base_url, embed_imports, max_concurrency",
+    ),
     "no number": ("max_cost = 'much'", "max_cost = 'much'", None),
     "fraction": ("max_iterations = 2.5", "'2.5' is not a valid integer", None),
     "truth": ("max_iterations = true", "'True' is not a valid integer", None),
