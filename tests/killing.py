@@ -1,163 +1,68 @@
 """Kills real runs at random moments, resumes them, and holds the end against an undisturbed run.
 
-    PYTHONPATH=tests python -m killing 500 --seed 1
+    PYTHONPATH=tests uv run python -m killing 500 --seed 1
 
-A run is a process of its own that asks a fake server, and goes on by `taskgraph run --resume`.
-After each kill its file tells what is on record; from then on nothing of that may be asked again.
+A run is a process of its own that asks a fake server, and goes on by `taskgraph run --resume`. Half
+of the kills come at any time, the others in the middle of what `dying` lists, so that the short
+moments are met as well. After each kill the file tells what is on record; from then on nothing of
+that may be asked again.
 """
 
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import os
 import random
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
-from taskgraph.testing import Answer, FakeOpenRouter, Seen, ServerState, model_entry
+from dying import EARLY, LATE, Moment
+from killed_spec import CALLS, DAYS, MODEL, SCRIPT, SPEC, Call, call_of, serving
+from taskgraph.testing import FakeOpenRouter
 
-MODEL = "test/model"
-PRICE = 0.01
-"""US dollars per model call."""
 MOST_KILLS = 6
 """Per run; after them it goes on to its end."""
 MOST_DELAY_S = 0.05
-USAGE = {"prompt_tokens": 100, "completion_tokens": 10, "total_tokens": 110, "cost": PRICE}
-
-SPEC = '''
-from pathlib import Path
-
-COUNT = "SELECT if(count(*) = {}, 'pass', 'fail') AS status, count(*) || ' rows' AS message FROM {}"
-STEPS = 8
-
-NODES = [
-    {"name": "orders", "source": [{"id": n, "amount": n * 1.5, "day": n % 7} for n in range(500)]},
-    {"name": "payments", "source": lambda: [{"id": n * 2, "paid": n * 3.0} for n in range(300)]},
-    {"name": "days", "source": Path(__file__).with_name("days.csv")},
-    {
-        "name": "clean",
-        "depends_on": ["orders", "payments"],
-        "sql": """
-            CREATE MACRO clean_cents(x) AS round(x * 100)::BIGINT;
-            CREATE VIEW clean_orders AS SELECT id, day, clean_cents(amount) AS cents FROM orders;
-            CREATE VIEW clean_payments AS SELECT id, clean_cents(paid) AS cents FROM payments;
-        """,
-        "validate": {"all": COUNT.format(500, "clean_orders")},
-    },
-    *(
-        {
-            "name": f"step{n}",
-            "depends_on": [f"step{n - 1}" if n else "clean"],
-            "sql": f"CREATE VIEW step{n}_t AS SELECT id, cents + {n} AS cents FROM "
-            + (f"step{n - 1}_t" if n else "clean_orders"),
-        }
-        for n in range(STEPS)
-    ),
-    {
-        "name": "match",
-        "depends_on": ["clean"],
-        "prompt": "Match the payments with the orders.",
-        "output_columns": {"match_pairs": ["id", "cents"], "match_rest": ["id"]},
-        "validate": {"pairs": COUNT.format(250, "match_pairs")},
-    },
-    {
-        "name": "sums",
-        "depends_on": ["days", "orders"],
-        "prompt": "Sum the orders by day.",
-        "output_columns": {"sums_all": ["name", "amount"]},
-    },
-    {
-        "name": "review",
-        "depends_on": ["match", f"step{STEPS - 1}"],
-        "prompt": "Review the match.",
-        "output_columns": {"review_all": ["id"]},
-    },
-    {
-        "name": "report",
-        "depends_on": ["review", "sums"],
-        "sql": "CREATE VIEW report_all AS SELECT count(*) AS n FROM review_all, match_rest",
-        "validate": {"any": "SELECT 'warn' AS status, 'n=' || n AS message FROM report_all"},
-    },
-]
+"""From an event, or from a moment of `dying`, to the kill."""
+Row: TypeAlias = tuple[Any, ...]
 
 
-def export(connection, path):
-    connection.execute(f"COPY report_all TO '{path}'")
+@dataclass
+class Part:
+    """One process of a run."""
 
+    key: str
+    """That it shows the server, which tells its calls from those of others."""
+    before: frozenset[Call]
+    """On record when it began."""
+    after: frozenset[Call] | None = None
+    """On record when it was killed; None where it came to its end."""
 
-EXPORTS = {"report.csv": export}
-'''
-DAYS = "day,name\n" + "".join(f"{day},day {day}\n" for day in range(7))
+    def asked_in_vain(self, asked: Sequence[Call]) -> int:
+        """Returns how many of its calls came to no answer that is on record.
 
-
-def _turn(*calls: str) -> Answer:
-    return Answer(tools=tuple(("run_sql", {"sql": sql}) for sql in calls), usage=USAGE)
-
-
-def _words(text: str) -> Answer:
-    return Answer(text=text, usage=USAGE)
-
-
-_PAIRS = (
-    "CREATE OR REPLACE VIEW match_pairs AS "
-    "SELECT id, p.cents FROM clean_orders JOIN clean_payments p USING (id)"
-)
-_REST = "CREATE VIEW match_rest AS FROM clean_payments ANTI JOIN match_pairs USING (id)"
-SCRIPT: Mapping[str, tuple[Answer, ...]] = {
-    "match": (
-        _turn("FROM clean_orders ORDER BY id LIMIT 3", "SUMMARIZE clean_payments"),
-        _turn("CREATE VIEW match_pairs AS SELECT id FROM nowhere", "SELECT 1; SELECT 2"),
-        _turn("CREATE MACRO match_is(a, b) AS a = b", f"{_PAIRS} LIMIT 9; FROM range(2)"),
-        _turn(_REST, "CREATE VIEW match_tmp AS FROM match_rest; DROP VIEW match_tmp"),
-        _words("All done."),  # but for 241 pairs
-        _turn(_PAIRS, "DROP TABLE clean_orders"),
-        _words("Now all is done."),
-    ),
-    "sums": (
-        _turn("FROM days ORDER BY day"),
-        _turn(
-            "CREATE VIEW sums_base AS SELECT day, sum(amount) AS amount FROM orders GROUP BY day",
-            "CREATE VIEW sums_all AS SELECT name, amount FROM sums_base JOIN days USING (day)",
-        ),
-        _words("Summed."),
-    ),
-    "review": (
-        _turn("SELECT count(*) FROM match_pairs", "SELECT count(*) FROM step7_t"),
-        _turn("CREATE VIEW review_all AS SELECT id FROM match_pairs WHERE cents > 40000"),
-        _turn("SELECT count(*) AS n FROM review_all"),
-        _words("Reviewed."),
-    ),
-}
-CALLS = sum(map(len, SCRIPT.values()))
-Call = tuple[str, int]
-"""Node and step."""
-
-
-def _answer(seen: Seen) -> Answer:
-    return SCRIPT[seen.lane][_step(seen) - 1]
-
-
-def _step(seen: Seen) -> int:
-    return 1 + sum(message["role"] == "assistant" for message in seen.messages)
-
-
-@contextlib.contextmanager
-def serving() -> Generator[FakeOpenRouter]:
-    """A server that answers by what was said before: the same question, the same answer."""
-    with FakeOpenRouter(state=ServerState(models=[model_entry(MODEL)])) as server:
-        server.default(_answer)
-        yield server
+        Raises:
+            AssertionError: it was paid for what was on record, or built on what was not.
+        """
+        assert not self.before.intersection(asked), f"paid twice: {self.before.intersection(asked)}"
+        assert len(asked) == len(set(asked)), f"one process asks the same twice: {asked}"
+        if self.after is None:
+            return 0
+        assert self.before <= self.after <= self.before.union(asked), "what was on record is lost"
+        lost = set(asked) - self.after
+        assert len({node for node, _ in lost}) == len(lost), f"an answer was built on: {lost}"
+        return len(lost)
 
 
 @dataclass
@@ -167,11 +72,8 @@ class Run:
     folder: Path
     server: FakeOpenRouter
     kills: Counter[str] = field(default_factory=Counter[str])
-    """How often it was killed after which kind of event."""
-    asked_again: int = 0
-    """Calls that were in flight at a kill, and were made once more."""
-    recorded: set[Call] = field(default_factory=set[Call])
-    _counted: Counter[str] = field(default_factory=Counter[str])
+    """How often it was killed, by what it did: in its first process, or going on."""
+    parts: list[Part] = field(default_factory=list[Part])
 
     def __post_init__(self) -> None:
         (self.folder / "spec.py").write_text(SPEC)
@@ -184,45 +86,74 @@ class Run:
 
     def go_on(self) -> int:
         """Lets the run come to its end; returns how many events that told."""
-        process = self._start()
+        process = self._start("taskgraph")
         told, errors = process.communicate(timeout=120)
         assert process.returncode == 0, errors
-        self._check_calls()
         return told.count("\n")
 
-    def kill(self, chance: random.Random, events: int) -> bool:
+    def kill(self, chance: random.Random, events: int, kills_left: int) -> bool:
         """Starts or resumes the run and kills it; says if it was not faster.
 
         Args:
-            chance: chooses after how many events, and how long after.
+            chance: chooses when.
             events: of an undisturbed run.
+            kills_left: before the run may come to its end; 0 for one that comes late.
         """
-        process = self._start()
+        part = "going on" if self.file.with_name("out.db.partial").exists() else "first"
+        if kills_left == 0:
+            when, code = self._kill_at(chance.choice(LATE), chance)
+        elif chance.random() < 0.5:
+            when, code = self._kill_at(chance.choice(EARLY), chance)
+        else:
+            when, code = self._kill_after_events(chance, events // kills_left)
+        if code == 0:
+            return False
+        self.kills[f"{part}, {when}"] += 1
+        self.parts[-1].after = self._on_record()
+        return True
+
+    def asked_in_vain(self) -> int:
+        """Returns how many calls were in flight at a kill and made again, once all is over."""
+        asked: dict[str, list[Call]] = {part.key: [] for part in self.parts}
+        for node in SCRIPT:
+            for seen in self.server.agent(node).seen:
+                asked[seen.headers["authorization"].removeprefix("Bearer ")].append(call_of(seen))
+        lost = sum(part.asked_in_vain(asked[part.key]) for part in self.parts)
+        assert sum(map(len, asked.values())) == CALLS + lost, "a call was made once too often"
+        return lost
+
+    def _kill_after_events(self, chance: random.Random, most: int) -> tuple[str, int]:
+        process = self._start("taskgraph")
         assert process.stdout
         last = "nothing"
-        for _ in range(chance.randrange(events)):
+        for _ in range(chance.randrange(most)):
             if not (line := process.stdout.readline()):
                 break
             last = json.loads(line)["event"]
         time.sleep(chance.random() * MOST_DELAY_S)
         process.kill()
         process.communicate()
-        self._check_calls()
-        if self.file.exists():
-            return False
-        self.kills[last] += 1
-        self._read_record()
-        return True
+        return f"after {last}", process.returncode
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _kill_at(self, moment: Moment, chance: random.Random) -> tuple[str, int]:
+        number = chance.randrange(1, 3) if moment in LATE else chance.randrange(1, 6)
+        delay_s = chance.choice((0.0, chance.random() * 0.003, chance.random() * MOST_DELAY_S))
+        process = self._start("dying", moment, str(number), str(delay_s))
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode in (0, -signal.SIGKILL), errors
+        return f"in {moment}", process.returncode
+
+    def _start(self, *module: str) -> subprocess.Popen[str]:
+        self.parts.append(Part(f"sk-or-v1-{len(self.parts)}", self._on_record()))
         flags = ("-s", "spec.py", "-o", "out.db", "-m", MODEL, "--json", "--resume")
         environment = {
             "PATH": os.environ["PATH"],
-            "OPENROUTER_API_KEY": "sk-or-v1-test",
+            "PYTHONPATH": str(Path(__file__).parent),
+            "OPENROUTER_API_KEY": self.parts[-1].key,
             "TASKGRAPH_BASE_URL": self.server.base_url,
         }
         return subprocess.Popen(
-            [sys.executable, "-m", "taskgraph", "run", *flags],
+            [sys.executable, "-m", *module, "run", *flags],
             cwd=self.folder,
             env=environment,
             stdout=subprocess.PIPE,
@@ -230,38 +161,22 @@ class Run:
             text=True,
         )
 
-    def _check_calls(self) -> None:
-        """Nothing that is on record is asked again, and no question follows an unrecorded one."""
-        for node in SCRIPT:
-            new = self.server.agent(node).seen[self._counted[node] :]
-            self._counted[node] += len(new)
-            steps = [_step(seen) for seen in new]
-            again = {(node, step) for step in steps} & self.recorded
-            assert not again, f"paid twice: {sorted(again)}"
-            assert len(steps) == len(set(steps)), "one process asks the same twice"
-
-    def _read_record(self) -> None:
-        before = len(self.recorded)
-        self.recorded = set(_on_record(self.file.with_name("out.db.partial")))
-        assert len(self.recorded) >= before, "what was on record is lost"
-        asked = {(node, _step(seen)) for node in SCRIPT for seen in self.server.agent(node).seen}
-        assert self.recorded <= asked
-        in_flight = asked - self.recorded
-        assert len({node for node, _ in in_flight}) == len(in_flight), "an answer was built on"
-        self.asked_again += len(in_flight)
+    def _on_record(self) -> frozenset[Call]:
+        file = self.file if self.file.exists() else self.file.with_name("out.db.partial")
+        if not file.exists():
+            return frozenset()
+        try:
+            with duckdb.connect(file, read_only=True) as connection:
+                return frozenset(connection.execute("SELECT node, step FROM _llm_calls").fetchall())
+        except duckdb.Error:
+            return frozenset()  # killed before its file was one
 
 
-def _on_record(partial: Path) -> list[Call]:
-    with contextlib.suppress(duckdb.Error), duckdb.connect(partial, read_only=True) as connection:
-        return connection.execute("SELECT node, step FROM _llm_calls").fetchall()
-    return []  # killed before its file was one
-
-
-def contents(file: Path) -> dict[str, list[tuple[Any, ...]]]:
+def contents(file: Path) -> dict[str, list[Row]]:
     """Everything in a finished file that has to be the same however often its run was killed."""
     with duckdb.connect(file, read_only=True) as connection:
 
-        def rows(query: str) -> list[tuple[Any, ...]]:
+        def rows(query: str) -> list[Row]:
             return connection.execute(query).fetchall()
 
         names = rows("SELECT table_name FROM duckdb_tables() WHERE table_name[1] <> '_'")
@@ -275,8 +190,10 @@ _RECORD = {
     "meta_json FROM _node_meta ORDER BY node",
     "checks": "FROM _checks ORDER BY ALL",
     "definitions": "FROM _view_definitions ORDER BY ALL",
+    # That its work was accepted is said when the node is on record, and nobody answers to it.
     "messages": "SELECT node, conversation, position, role, content, "
-    "regexp_replace(tool_calls, '\"id\": \"[^\"]*\"', '', 'g') FROM _messages ORDER BY ALL",
+    "regexp_replace(tool_calls, '\"id\": \"[^\"]*\"', '', 'g') FROM _messages "
+    "WHERE NOT starts_with(coalesce(content, ''), 'Accepted:') ORDER BY ALL",
     "calls": "SELECT node, conversation, step, cost_usd FROM _llm_calls ORDER BY ALL",
     # What was in flight at a kill may be told twice, or not before it is done again.
     "statements": "SELECT DISTINCT node, source, kind, query, content, success, row_count "
@@ -294,15 +211,13 @@ class Figures:
     runs: int = 0
     kills: Counter[str] = field(default_factory=Counter[str])
     asked_again: int = 0
+    failures: list[str] = field(default_factory=list[str])
+    """What was lost, differs, or was paid twice."""
 
 
 def survive(kills: int, seed: int) -> Figures:
-    """Kills runs until there are enough kills, and compares each with an undisturbed one.
-
-    Raises:
-        AssertionError: something was lost, differs, or was paid twice.
-    """
-    chance, figures = random.Random(seed), Figures()
+    """Kills runs until there are enough kills, and compares each with an undisturbed one."""
+    figures = Figures()
     with tempfile.TemporaryDirectory() as folder, serving() as server:
         reference = Run(Path(folder), server)
         events = reference.go_on()
@@ -310,27 +225,31 @@ def survive(kills: int, seed: int) -> Figures:
     while figures.kills.total() < kills:
         with tempfile.TemporaryDirectory() as folder, serving() as server:
             run = Run(Path(folder), server)
-            _kill_often(run, chance, min(MOST_KILLS, kills - figures.kills.total()), events)
-            _compare(contents(run.file), expected)
-            asked = sum(server.attempts(node) for node in SCRIPT)
-            assert asked == CALLS + run.asked_again, "a call was made once too often"
+            chance = random.Random(f"{seed}/{figures.runs}")
+            try:
+                _kill_often(run, chance, min(MOST_KILLS, kills - figures.kills.total()), events)
+                figures.asked_again += run.asked_in_vain()
+                _compare(contents(run.file), expected)
+            except AssertionError as error:
+                figures.failures.append(f"run {figures.runs} of seed {seed}: {error}")
         figures.runs += 1
         figures.kills += run.kills
-        figures.asked_again += run.asked_again
     return figures
 
 
 def _kill_often(run: Run, chance: random.Random, most: int, events: int) -> None:
-    for _ in range(most):
-        if not run.kill(chance, events):
+    for left in reversed(range(most)):
+        if not run.kill(chance, events, left) or run.file.exists():
             return
     run.go_on()
 
 
-def _compare(found: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+def _compare(found: Mapping[str, list[Row]], expected: Mapping[str, list[Row]]) -> None:
     assert found.keys() == expected.keys()
-    for name, rows in expected.items():
-        assert found[name] == rows, f"{name} differ"
+    for name, wanted in expected.items():
+        rows = found[name]
+        differing = [row for row in (*rows, *wanted) if (row in rows) != (row in wanted)]
+        assert rows == wanted, f"{name} differ: {differing}"
 
 
 def main() -> None:
@@ -341,10 +260,14 @@ def main() -> None:
     options = parser.parse_args()
     figures = survive(options.kills, options.seed)
     sys.stdout.write(
-        f"{figures.kills.total()} kills in {figures.runs} runs (seed {options.seed}): nothing lost; "
-        f"{figures.runs * CALLS} model calls on record, {figures.asked_again} of them in flight at "
-        f"a kill and asked again; killed after: {dict(figures.kills.most_common())}\n"
+        f"{figures.kills.total()} kills in {figures.runs} runs (seed {options.seed}): "
+        f"{len(figures.failures)} lost or changed anything. {figures.asked_again} of "
+        f"{figures.runs * CALLS + figures.asked_again} model calls were in flight at a kill and made "
+        f"again; no other was.\n"
     )
+    for when, count in sorted(figures.kills.items()):
+        sys.stdout.write(f"{count:>5}  {when}\n")
+    sys.exit("\n".join(figures.failures) or None)
 
 
 if __name__ == "__main__":

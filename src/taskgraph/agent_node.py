@@ -143,7 +143,6 @@ class _Desk:
     async def accept(self) -> tuple[CheckResult, ...]:
         """Commits the node as passed if everything holds; returns what does not."""
         limit = self.shop.settings.node_sql_timeout_s
-        await self.shop.settled()  # a conversation that has ended is not gone through again
         try:
             return await self.shop.try_to_pass(self.node, self.cursor, timeout_s=limit)
         except (QueryTimeout, QueryStuck):

@@ -148,6 +148,8 @@ class StatementRun:
     name: str | None = None
     """The view or macro that a `create_*` or `drop_*` was about."""
     at: datetime = field(default_factory=utc_now)
+    recorded_as: int | None = None
+    """Its id in `_trace`, if it was committed with what it did; None while it is to be written."""
 
     files: tuple[SourceFile, ...] = ()
     """What an ingest read."""

@@ -7,13 +7,22 @@ checks judged is exactly what is kept. Nobody can see the difference, for a fail
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NoReturn
 
 from taskgraph.database import Cursor
 from taskgraph.errors import StatementError, TaskgraphError
-from taskgraph.events import CheckResult, ChecksRun, Definition, Emit, Event, NodeEnded, Outcome
+from taskgraph.events import (
+    CheckResult,
+    ChecksRun,
+    Definition,
+    Emit,
+    Event,
+    NodeEnded,
+    Outcome,
+    StatementRun,
+)
 from taskgraph.guard import Guard, PlainView
 from taskgraph.literals import literal_findings
 from taskgraph.materialise import Tables, materialise, materialise_directly
@@ -45,6 +54,7 @@ class Finisher:
         tally: what the node has defined and used.
         guard: judges the node's checks.
         emit: told of each statement, from the calling thread.
+        trace_ids: gives each statement that is committed with the node its id.
         sources: tables of the source nodes that an agent's node depends on.
         reused: why the node's work is that of an earlier run; None if it is this run's.
     """
@@ -54,6 +64,7 @@ class Finisher:
     tally: Tally
     guard: Guard
     emit: Emit
+    trace_ids: Iterator[int]
     sources: Sequence[str] = ()
     reused: str | None = None
 
@@ -79,7 +90,7 @@ class Finisher:
             and the node may be worked on and tried again.
         """
         try:
-            outcome = self._commit(lambda: tables + self._materialise())
+            outcome = self._commit(lambda attempt: tables + attempt._materialise())
         except DoesNotHold as undone:
             return self.explain(undone)
         except StatementError as error:
@@ -112,23 +123,36 @@ class Finisher:
             StatementError: a view or a check does not compute.
         """
         definitions = tuple(Definition(view.name, view.sql) for view in views)
-        self._passed(self._commit(lambda: self._materialise_directly(views), definitions))
+        outcome = self._commit(lambda attempt: attempt._materialise_directly(views), definitions)
+        self._passed(outcome)
 
     def explain(self, undone: DoesNotHold) -> tuple[CheckResult, ...]:
         """Returns what does not hold, with the checks' rows kept for whoever looks into it."""
         return self._told(undone.findings or self.checker.diagnose())
 
     def _commit(
-        self, make: Callable[[], Tables], definitions: tuple[Definition, ...] | None = None
+        self, make: Callable[[Finisher], Tables], definitions: tuple[Definition, ...] | None = None
     ) -> Outcome:
-        with self.cursor.transaction():
-            tables = make()
-            checks = self.checker.keep()
-            if any_failed(checks):
-                raise DoesNotHold(())
-            outcome = self._outcome(tables, checks, definitions)
-            write_outcome(self.cursor, outcome)
+        told: list[Event] = []
+        attempt = replace(self, emit=told.append)
+        try:
+            with self.cursor.transaction():
+                tables = make(attempt)
+                checks = attempt.checker.keep()
+                if any_failed(checks):
+                    raise DoesNotHold(())
+                outcome = self._outcome(tables, checks, definitions)
+                recorded = self._numbered(told)
+                write_outcome(self.cursor, outcome, recorded)
+            told = [*recorded]
+        finally:
+            for event in told:
+                self.emit(event)
         return outcome
+
+    def _numbered(self, told: Iterable[Event]) -> list[StatementRun]:
+        statements = [event for event in told if isinstance(event, StatementRun)]
+        return [replace(one, recorded_as=next(self.trace_ids)) for one in statements]
 
     def _outcome(
         self,

@@ -85,7 +85,6 @@ async def _ingest_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> No
     ingested = await shop.in_thread(cursor, work)
     for warning in ingested.warnings:
         shop.emit(Warned(warning, node.name))
-    await shop.settled()  # what there is to tell of data that are not read again
     tables = ((ingested.table, ingested.row_count),)
     _demand(await shop.try_to_pass(node, cursor, tables=tables))
 

@@ -12,7 +12,6 @@ from taskgraph.nodes import run_node
 from taskgraph.plan import Plan
 from taskgraph.redaction import described
 from taskgraph.scheduler import Blocked, Ending, Passed, Raised, run_graph
-from taskgraph.spec import Node, SqlNode
 from taskgraph.workshop import Workshop
 
 
@@ -69,7 +68,7 @@ class Progress:
         assert task is not None
         self._running[name] = task
         try:
-            await self._run(self.plan.nodes[name])
+            await run_node(self.shop, self.plan.nodes[name])
         except asyncio.CancelledError:
             if self.halted_by is None:
                 raise
@@ -82,13 +81,6 @@ class Progress:
             raise
         finally:
             del self._running[name]
-
-    async def _run(self, node: Node) -> None:
-        await run_node(self.shop, node)
-        # What it made is on record, but not yet the last of what it did and said. For that a graph
-        # of small SQL nodes need not wait for the disk at each; an agent's is worth the wait.
-        if not isinstance(node, SqlNode):
-            await self.shop.settled()
 
     def halt(self, error: TaskgraphError) -> None:
         """Starts nothing new and cancels what runs."""

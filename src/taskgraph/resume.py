@@ -56,7 +56,6 @@ async def bring_back(database: Database, plan: Plan, recorded: Recorded) -> Brou
     """
     cursor = database.cursor()
     try:
-        untold = await cursor.run(partial(_untold, cursor, plan))
         await cursor.run(partial(_forget, cursor, plan))
         found = {
             node: await cursor.run(partial(_redefine, cursor, plan, node, conversation))
@@ -71,7 +70,7 @@ async def bring_back(database: Database, plan: Plan, recorded: Recorded) -> Brou
             node: _place(conversation, goes_on=node in standing)
             for node, conversation in recorded.conversations.items()
         },
-        warnings=(*untold, *(one for one in found.values() if isinstance(one, Warned))),
+        warnings=tuple(one for one in found.values() if isinstance(one, Warned)),
     )
 
 
@@ -79,23 +78,6 @@ def _place(conversation: RecordedConversation, *, goes_on: bool) -> Place:
     if goes_on:
         return Place(conversation.number, len(conversation.messages))
     return Place(conversation.number + 1)
-
-
-def _untold(cursor: Cursor, plan: Plan) -> tuple[Warned, ...]:
-    """Says of which tables `_trace` does not tell how they were made: once of each."""
-    known = {node for (node,) in cursor.rows(_TOLD, [_UNTOLD])}
-    return tuple(
-        Warned(_UNTOLD, node)
-        for node, outcome in plan.kept.items()
-        if outcome.tables and node not in known
-    )
-
-
-_UNTOLD = "the run was killed before the statements that made its tables were written into _trace"
-_TOLD = """
-    SELECT node FROM _trace WHERE source NOT IN ('agent', 'node_validation')
-    UNION SELECT node FROM _warnings WHERE message = ?
-"""
 
 
 def _forget(cursor: Cursor, plan: Plan) -> None:

@@ -40,8 +40,8 @@ from taskgraph.tally import Tally
 from taskgraph.trace import (
     TraceWriter,
     begin_record,
-    next_trace_id,
     record_exports,
+    trace_ids,
     write_meta,
 )
 from taskgraph.transfer import copy_tables
@@ -258,7 +258,7 @@ async def _build(job: _Job, service: ServiceOnDemand) -> Built:
         meta = opening_meta(job.spec, identity, database.threads, service.facts)
         await _begin(job, cursor, meta)
         brought_back = await _bring_back(job, database)
-        writer = TraceWriter(cursor, next_trace_id(cursor), dict(brought_back.places))
+        writer = TraceWriter(cursor, trace_ids(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
         progress = Progress(shop, job.plan)
         job.feed.attach(shop.tally.record, writer.record)
@@ -331,6 +331,7 @@ def _workshop(
         tally=_tally(job, brought_back),
         emit=job.feed.emit,
         settled=writer.settled,
+        trace_ids=writer.ids,
         service=service,
         directory=Path(origin.directory) if origin.directory else None,
         run_id=run_id,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,7 @@ class Workshop:
         tally: how each node stands.
         emit: receives every event, on the event loop's thread.
         settled: returns once everything emitted so far is committed.
+        trace_ids: gives each statement of the run its id.
         service: what prompt nodes ask their models through.
         directory: where relative source paths start.
         run_id: tells this run's conversations from others'.
@@ -58,6 +59,7 @@ class Workshop:
     tally: Tally
     emit: Emit
     settled: Callable[[], Awaitable[None]]
+    trace_ids: Iterator[int]
     service: ServiceOnDemand
     directory: Path | None
     run_id: str
@@ -83,7 +85,8 @@ class Workshop:
     def finisher(self, node: Node, cursor: Cursor, emit: Emit) -> Finisher:
         """Returns what ends the node; for use in the thread that `emit` is for."""
         guard = Guard(cursor, Scope(self.names, node.name), "check")
-        return Finisher(cursor, node, self.tally, guard, emit, self._sources(node))
+        ids, sources = self.trace_ids, self._sources(node)
+        return Finisher(cursor, node, self.tally, guard, emit, ids, sources)
 
     def _sources(self, node: Node) -> list[str]:
         before = self.names.graph.ancestors(node.name) if isinstance(node, PromptNode) else ()
@@ -112,4 +115,6 @@ class Workshop:
             finisher = replace(self.finisher(node, cursor, emit), reused=reused)
             return finisher.try_to_pass(tables)
 
+        # A node that has passed is not gone through again: what led to it comes before it.
+        await self.settled()
         return await self.in_thread(cursor, work, timeout_s)
