@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from pathlib import Path
 
 import click
@@ -160,6 +161,28 @@ def make_run(folder: Path) -> Path:
     with duckdb.connect(folder / "out.db") as connection:
         connection.execute(_FIXED.replace("{nodes}", nodes))
     return Path("out.db")
+
+
+def on_screen(written: str) -> str:
+    """Returns what a terminal without end shows of what a live view wrote to it."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?\d]*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", written):
+        match part:
+            case "\n":
+                row, column = row + 1, 0
+                lines += [""] * (row == len(lines))
+            case "\r":
+                column = 0
+            case "\x1b[2K":
+                lines[row] = ""
+            case "\x1b[1A":
+                row -= 1
+            case _ if part.startswith("\x1b"):
+                assert part in ("\x1b[?25l", "\x1b[?25h"), part  # the cursor hides and shows itself
+            case _:
+                lines[row] = lines[row][:column].ljust(column) + part
+                column += len(part)
+    return "\n".join(lines)
 
 
 def assert_screen(name: str, width: int, text: str) -> None:

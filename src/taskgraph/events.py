@@ -106,6 +106,8 @@ class RunStarted:
     """Nodes that have passed before, and do not run again."""
     earlier: str | None = None
     """Name of the earlier file that a run takes over from; None for any other run."""
+    max_cost: float | None = None
+    """US dollars that the run may cost; None without a limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,12 +149,12 @@ class StatementRun:
     row_count: int | None = None
     name: str | None = None
     """The view or macro that a `create_*` or `drop_*` was about."""
+    files: tuple[SourceFile, ...] = ()
+    """What an ingest read."""
     at: datetime = field(default_factory=utc_now)
     recorded_as: int | None = None
     """Its id in `_trace`, if it was committed with what it did; None while it is to be written."""
 
-    files: tuple[SourceFile, ...] = ()
-    """What an ingest read."""
 
 @dataclass(frozen=True, slots=True)
 class Said:

@@ -228,6 +228,7 @@ def _started(job: _Job) -> RunStarted:
         nodes=tuple((node.name, node.kind) for node in there),
         kept=tuple(plan.kept),
         earlier=takeover.file if takeover and job.recorded is None else None,
+        max_cost=job.settings.max_cost,
     )
 
 

@@ -85,8 +85,19 @@ class Manner:
         def write(line: str) -> None:
             write_line(line, sys.stderr, color=color)
 
+        if color and not self.quiet:
+            return _live()
         width = width_of(sys.stderr)
         return failures_only(write, width) if self.quiet else PlainLines(write, width)
+
+
+def _live() -> Emit:
+    """Returns the live view; the terminal is left in order however the command ends."""
+    from taskgraph.cli.live import live_view  # noqa: PLC0415  # rich is for terminals only
+
+    view = live_view()
+    click.get_current_context().call_on_close(view.close)
+    return view
 
 
 def manner_options(function: Function) -> Function:

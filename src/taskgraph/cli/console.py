@@ -35,6 +35,8 @@ from taskgraph.report import read_evidence_of
 
 Write: TypeAlias = Callable[[str], None]
 
+_WIDEST_NAME = 40
+"""Names are padded to the longest, but not to one that is longer than this."""
 _FIRST_WORD = {"stopped": "Stopped.", "interrupted": "Interrupted."}
 
 
@@ -57,7 +59,7 @@ class RunLines:
     def __init__(self, width: int) -> None:
         self._columns = width
         self._total = 0
-        self._width = 0
+        self._names = 0
         self._numbers: dict[str, int] = {}
 
     def of(self, event: Event) -> Iterable[str]:
@@ -65,7 +67,7 @@ class RunLines:
         match event:
             case RunStarted(nodes=nodes, kept=kept, earlier=earlier):
                 self._total = len(nodes)
-                self._width = max((len(name) for name, _ in nodes), default=0)
+                self._names = min(_WIDEST_NAME, max((len(name) for name, _ in nodes), default=0))
                 self._numbers = {name: number for number, name in enumerate(kept, start=1)}
                 return _beginning(len(kept), len(nodes), earlier)
             case NodeStarted(node=node, kind=kind, why=why):
@@ -84,11 +86,11 @@ class RunLines:
                 return ()
 
     def _begin(self, word: str, node: str, kind: str, why: str | None) -> str:
-        name = f"{node:<{self._width}}  ({short(why)})" if why else node
-        return f"{self._place(node)} {styled(word)} {kind:<6} {name}"
+        name = f"{node:<{self._names}}  ({short(why)})" if why else node
+        return f"{self._place(node)}{styled(word)} {kind:<6} {name}"
 
     def _end(self, outcome: Outcome) -> Iterator[str]:
-        line = f"{self._place(outcome.node)} {outcome_line(outcome, self._width)}"
+        line = f"{self._place(outcome.node)}{outcome_line(outcome, self._names)}"
         if went_wrong(outcome) and outcome.error:
             line = f"{line}  {short(outcome.error)}"
         yield line
@@ -97,7 +99,7 @@ class RunLines:
     def _place(self, node: str) -> str:
         # Numbered as they start, so that a node's two lines carry one number and it only grows.
         number = self._numbers.setdefault(node, len(self._numbers) + 1)
-        return f"{number:>{len(str(self._total))}} of {self._total}"
+        return f"{number:>{len(str(self._total))}} of {self._total} "
 
 
 def _beginning(kept: int, total: int, earlier: str | None) -> Iterable[str]:

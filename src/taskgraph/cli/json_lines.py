@@ -67,9 +67,8 @@ def json_lines(write: Callable[[str], None]) -> Callable[[Event], None]:
 
 def _fields(event: Event) -> Record:
     match event:
-        case RunStarted(output=output, nodes=nodes, kept=kept, earlier=earlier):
-            listed = [{"name": name, "kind": kind} for name, kind in nodes]
-            return {"output": output, "nodes": listed, "kept": list(kept), "earlier": earlier}
+        case RunStarted():
+            return _beginning(event)
         case ChecksRun(node=node, results=results):
             return {"node": node, "checks": [asdict(result) for result in results]}
         case NodeStarted() | TakenUp() | Warned() | CallLost():
@@ -89,6 +88,16 @@ def _fields(event: Event) -> Record:
             return _done(event)
         case _:
             assert_never(event)
+
+
+def _beginning(event: RunStarted) -> Record:
+    return {
+        "output": event.output,
+        "nodes": [{"name": name, "kind": kind} for name, kind in event.nodes],
+        "kept": list(event.kept),
+        "earlier": event.earlier,
+        "max_cost": event.max_cost,
+    }
 
 
 def _statement(event: StatementRun) -> Record:

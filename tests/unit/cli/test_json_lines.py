@@ -88,8 +88,14 @@ RESPONSE = ModelResponse(
 
 EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
     "run_started": (
-        RunStarted("x.db", (("a", "sql"),), AT, ("a",)),
-        {"output": "x.db", "nodes": [{"name": "a", "kind": "sql"}], "kept": ["a"], "earlier": None},
+        RunStarted("x.db", (("a", "sql"),), AT, ("a",), max_cost=1.5),
+        {
+            "output": "x.db",
+            "nodes": [{"name": "a", "kind": "sql"}],
+            "kept": ["a"],
+            "earlier": None,
+            "max_cost": 1.5,
+        },
     ),
     "node_started": (
         NodeStarted("a", "sql", AT, "prompt changed"),

@@ -97,7 +97,10 @@ def test_dotenv_states_options_and_the_key(folder: Path) -> None:
     assert "the API key for openrouter.ai has a character" in run(PROMPT).stderr
 
 
-FAILING = {"check": (BAD_CHECK, "fail some: 1 row\n    only a few\n"), "export": (BAD_EXPORT, "out.csv")}
+FAILING = {
+    "check": (BAD_CHECK, "fail some: 1 row\n    only a few\n"),
+    "export": (BAD_EXPORT, "out.csv"),
+}
 
 
 @pytest.mark.parametrize(("spec", "message"), FAILING.values(), ids=FAILING)

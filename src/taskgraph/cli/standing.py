@@ -1,0 +1,139 @@
+"""How a run stands at a moment, for the live view: what runs, what it does, what it has taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+from taskgraph.cli.lines import verdict
+from taskgraph.events import (
+    CallLost,
+    Event,
+    ModelAnswered,
+    NodeEnded,
+    NodeStarted,
+    Outcome,
+    RunStarted,
+    Said,
+    StatementRun,
+    Warned,
+)
+from taskgraph.llm.messages import NOTHING_USED, AssistantMessage, ToolCall, Usage
+from taskgraph.spec import Kind
+
+_COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+
+
+@dataclass
+class Running:
+    """A node that runs."""
+
+    kind: Kind
+    since: float
+    """On the view's clock, in seconds."""
+    turns: int = 0
+    usage: Usage = NOTHING_USED
+    thinks: bool = False
+    """A model is asked; otherwise a statement runs."""
+    statement: str = ""
+    """The last one, in one line and without comments."""
+
+
+@dataclass
+class Standing:
+    """Listens to a run and knows how it stands.
+
+    Attributes:
+        clock: seconds, from anywhere.
+        waiting: nodes that have not begun, in declared order.
+        running: nodes that run, in the order in which they began.
+        verdicts: how those ended that have ended.
+    """
+
+    clock: Callable[[], float]
+    began: float = 0.0
+    total: int = 0
+    max_cost: float | None = None
+    kept: int = 0
+    warnings: int = 0
+    waiting: dict[str, None] = field(default_factory=dict[str, None])
+    running: dict[str, Running] = field(default_factory=dict[str, Running])
+    verdicts: Counter[str] = field(default_factory=Counter[str])
+    _spent: Usage = NOTHING_USED
+
+    @property
+    def usage(self) -> Usage:
+        """What the run's agents have used."""
+        return sum((one.usage for one in self.running.values()), self._spent)
+
+    @property
+    def done(self) -> int:
+        """How many nodes have ended."""
+        return self.kept + sum(self.verdicts.values())
+
+    def record(self, event: Event) -> None:
+        """Takes an event into account."""
+        match event:
+            case RunStarted():
+                self._begin(event)
+            case NodeStarted(node=node, kind=kind):
+                self.waiting.pop(node, None)
+                self.running[node] = Running(kind, self.clock())
+            case NodeEnded(outcome=outcome):
+                self._end(outcome)
+            case Warned():
+                self.warnings += 1
+            case ModelAnswered() | CallLost() | Said() | StatementRun():
+                if running := self.running.get(event.node):
+                    _note(running, event)
+            case _:
+                return
+
+    def _begin(self, event: RunStarted) -> None:
+        self.began = self.clock()
+        self.total, self.kept = len(event.nodes), len(event.kept)
+        self.max_cost = event.max_cost
+        self.waiting = {name: None for name, _ in event.nodes if name not in event.kept}
+
+    def _end(self, outcome: Outcome) -> None:
+        self.waiting.pop(outcome.node, None)
+        self.running.pop(outcome.node, None)
+        self.verdicts[verdict(outcome)] += 1
+        self._spent += outcome.usage
+
+
+def _note(running: Running, event: ModelAnswered | CallLost | Said | StatementRun) -> None:
+    match event:
+        case ModelAnswered(response=response):
+            running.turns += 1
+            running.usage += response.usage
+            running.statement = _first_statement(response.message.tool_calls) or running.statement
+        case CallLost(cost_usd=cost_usd):
+            running.usage += Usage(cost_usd=cost_usd or None)
+        case StatementRun(query=query):
+            running.statement = in_one_line(query)
+        case Said(message=message):
+            # Whatever joins a conversation goes to the model next, but for what the model said.
+            running.thinks = not isinstance(message, AssistantMessage)
+
+
+def _first_statement(calls: tuple[ToolCall, ...]) -> str:
+    """Returns the SQL of the first call that has any; what models write may be malformed."""
+    for call in calls:
+        try:
+            arguments: Any = json.loads(call.arguments)
+        except ValueError:
+            continue
+        sql = cast("Any", arguments).get("sql") if isinstance(arguments, dict) else None
+        if isinstance(sql, str):
+            return in_one_line(sql)
+    return ""
+
+
+def in_one_line(sql: str) -> str:
+    """Returns a statement's words, without comments and line breaks."""
+    return " ".join(_COMMENT.sub(" ", sql[:2000]).split())
