@@ -11,10 +11,11 @@ from collections.abc import Callable
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-OWN = ("prep_a", "prep_b", "PREP_C", '"prep d"', "clean_orders")
+OWN = ("prep_a", "prep_b", "PREP_C", '"prep d"', "`prep_e`", "clean_orders")
 READABLE = ("orders", "other_view", "main.orders", "taskgraph.main.other_view", '"ORDERS"')
 FORBIDDEN = (
     *("_trace", "main._trace", "hidden", "hide_view", "taskgraph.hide_view", '"_Trace"'),
+    *("`hidden`", "main.`_trace`", "`x.csv`"),
     *("vault.secret", "'/etc/hostname'", "'x.csv'", "pg_settings", "temp.orders", "recurring.c"),
 )
 CATALOG = ("duckdb_views", "information_schema.tables", "duckdb_tables()", "sqlite_master")
@@ -22,6 +23,7 @@ CTES = ("c", "d", "_trace", "hidden", "orders", '"x.csv"', "hide_view", "prep_a"
 COMPUTING = ("upper", "length", "concat", "coalesce", "hash", "prep_m", "other_m", "PREP_N")
 ACTING = (
     *("nextval", "currval", "current_setting", "getvariable", "sleep_ms", "write_log", "setseed"),
+    *("`getvariable`", "`hide_m`", "system.main.getvariable"),
     *("hide_m", "query", "json_serialize_plan", "read_text", '"Nextval"', "main.nextval", "invoke"),
 )
 TABLES = ("range(3)", "unnest(['a'])", "other_rows(1)", "prep_rows(1)", "generate_series(1, 2)")
@@ -203,11 +205,12 @@ def _definition(draw: DrawFn, depth: int) -> str:
         columns = "" if _odds(draw, 80) else _choice(draw, "(x)", " WITH (defer_binding)")
         return f"CREATE{how} {kind} {name}{columns} AS {query(draw, depth)}"
     macro = _choice(draw, *(("prep_m", "PREP_N") if own else ("hide_m", "other_m", "upper")))
-    default = "" if _odds(draw, 80) else _choice(draw, " := 1", " := nextval('s')", " := hide_m(1)")
+    default = "" if _odds(draw, 50) else f" := {_choice(draw, *DEFAULTS)}"
     if _odds(draw, 50):
         overload = "" if _odds(draw, 80) else f", (v, w) AS {_expression(draw, depth)}"
         value = _choice(
             draw,
+            "v",
             _expression(draw, depth),
             f"concat(v, {_choice(draw, *COMPUTING)}(v))",
             f"(SELECT max({_expression(draw, depth)}) FROM {_relation(draw, depth)})",
@@ -217,6 +220,10 @@ def _definition(draw: DrawFn, depth: int) -> str:
     return f"CREATE{how} MACRO {macro}(v{default}) AS TABLE {query(draw, depth)}"
 
 
+DEFAULTS = (
+    *("1", "upper('a')", "nextval('s')", "hide_m(1)", "getvariable('a')", "`getvariable` ('a')"),
+    *("main.`GetVariable`('a')", "('a').getvariable()", "[getvariable('a')]", "other_m(1)"),
+)
 OTHERS = (
     *("DELETE FROM orders", "INSERT INTO prep_a VALUES (1)", "UPDATE _trace SET x = 'z'", "COMMIT"),
     *(

@@ -25,6 +25,7 @@ DENIED_FUNCTIONS = frozenset(
         *("nextval", "currval", "setval", "setseed", "write_log", "sleep_ms", "pg_sleep"),
         # read settings, variables, the environment, other statements
         *("current_setting", "getvariable", "getenv", "current_query", "get_block_size"),
+        "txid_current",
         # read the catalog out of sight
         *("pg_get_viewdef", "pg_get_constraintdef"),
         # parse, serialise or run SQL that is held in a string

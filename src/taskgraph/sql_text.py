@@ -19,6 +19,7 @@ from taskgraph.errors import Refused
 
 MAX_BRACKET_DEPTH = 100
 MAX_LAMBDA_DEPTH = 6
+MAX_NAME_PARTS = 100
 MAX_DYNAMIC_PIVOTS = 20
 _CONTROL = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _OPEN, _CLOSE = frozenset("([{"), frozenset(")]}")
@@ -108,8 +109,8 @@ def called_names(found: Sequence[Token]) -> Iterator[str]:
 def check_text(text: str, limits: TextLimits) -> None:
     """Refuses what would keep the parser busy, or what no honest statement holds; linear.
 
-    5,000 unclosed brackets keep DuckDB's parser busy for more than 25 seconds, 24 nested lambdas
-    its binder for longer; neither can be interrupted.
+    5,000 unclosed brackets keep DuckDB's parser busy for more than 25 seconds, a name of 10,000
+    parts or 24 nested lambdas its binder for longer; none of it can be interrupted.
 
     Raises:
         Refused: with code `text`, `too_long`, `too_deep` or `syntax`.
@@ -131,6 +132,18 @@ def check_text(text: str, limits: TextLimits) -> None:
             f"the SQL has {len(found):,} tokens, the limit is {limits.max_tokens:,}: split it",
         )
     _check_nesting(found)
+    _check_names(found)
+
+
+def _check_names(found: Sequence[Token]) -> None:
+    parts = 0
+    for before, token in pairwise(found):
+        if token.text == ".":
+            parts += 1
+        elif before.text != ".":
+            parts = 0
+        if parts > MAX_NAME_PARTS:
+            raise Refused("too_deep", f"a name has more than {MAX_NAME_PARTS} parts: use brackets")
 
 
 def _check_nesting(found: Sequence[Token]) -> None:

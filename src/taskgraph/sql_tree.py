@@ -7,6 +7,8 @@ the guard's tests runs before the pin of DuckDB moves.
 from __future__ import annotations
 
 import json
+import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, TypeAlias, cast
@@ -89,7 +91,45 @@ def read_tree(document: str, key: str, text: str | None = None) -> Tree:
     trees: list[Tree] = parsed[key]
     if len(trees) != 1:
         raise Refused("ambiguous", "expected one statement")
+    if _NEVER in document:
+        _check_copies(trees[0])
     return trees[0]
+
+
+_NEVER = "CTE_MATERIALIZE_NEVER"
+MAX_COPIES = 1_000
+"""Of the parts of one statement. A CTE that is NOT MATERIALIZED is copied wherever it is read, and
+so a chain of them as often as all their reads multiplied: 25 that each read the one before twice
+keep DuckDB's planner busy for minutes, with all the memory there is, and cannot be interrupted."""
+
+
+def _check_copies(tree: Tree) -> None:
+    copied: list[str] = []
+    reads: Counter[str] = Counter()
+    for fields in _objects(tree):
+        if fields.get("type") == "BASE_TABLE":
+            reads[fold(fields["qualified_name"]["path"][-1])] += 1
+        ctes = fields.get("cte_map", {}).get("map", ())
+        copied += [fold(one["key"]) for one in ctes if one["value"]["materialized"] == _NEVER]
+    if math.prod(max(1, reads[name]) for name in copied) > MAX_COPIES:
+        raise Refused(
+            "too_deep",
+            f"what is NOT MATERIALIZED would be copied more than {MAX_COPIES:,} times: leave out NOT"
+            " MATERIALIZED",
+        )
+
+
+def _objects(tree: Tree) -> Iterator[dict[str, Tree]]:
+    # A stack, not recursion: the depth of a tree is the writer's choice.
+    waiting: list[Tree] = [tree]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, list):
+            waiting.extend(cast("list[Tree]", part))
+        elif isinstance(part, dict):
+            fields = cast("dict[str, Tree]", part)
+            yield fields
+            waiting.extend(fields.values())
 
 
 _QUERY_NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})

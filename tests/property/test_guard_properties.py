@@ -69,6 +69,7 @@ class Yard:
         self.database = Database.create(folder / "taskgraph.db.partial", limits)
         self.cursor = self.database.cursor()
         self.cursor.raw.execute(SCHEMA + OWN)
+        self.cursor.raw.execute(f"SET VARIABLE a = '{CANARY}'")
         self.guards = {mode: self._guard(mode) for mode in ("agent", "sql_node", "check")}
         self.before = state(self.cursor)
         self.there = files(folder)
@@ -114,22 +115,23 @@ class Yard:
         assert files(self.folder) == self.there
         made = {(kind, name) for kind, _, _, name, _ in after - self.before}
         for kind, name in made:
-            if kind == "view":
-                self._look_into(name)
+            call = "" if kind == "view" else "()"
+            for query in (f"FROM {quote(name)}{call}", f"SELECT {quote(name)}{call}"):
+                self._look_into(query)
         for kind, name in made:
-            self.cursor.execute(f"DROP {kind} {quote(name)}")
+            self.cursor.execute(f"DROP {kind} IF EXISTS {quote(name)}")
         if after != self.before:
             self.cursor.raw.execute(OWN)
 
-    def _look_into(self, view: str) -> None:
+    def _look_into(self, query: str) -> None:
         self._deadline = time.monotonic() + 2
         try:
-            rows = self.cursor.fetch(f"FROM {quote(view)}", 50).rows
+            rows = self.cursor.fetch(query, 50).rows
         except StatementError:
-            return  # such as a view whose own macro was dropped
+            return  # such as a view whose own macro was dropped, or a macro that wants arguments
         finally:
             self._deadline = float("inf")
-        assert CANARY not in repr(rows)
+        assert CANARY not in repr(rows), query
 
 
 def _is_own(row: Row) -> bool:

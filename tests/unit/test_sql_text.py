@@ -10,6 +10,7 @@ from taskgraph.sql_text import (
     MAX_BRACKET_DEPTH,
     MAX_DYNAMIC_PIVOTS,
     MAX_LAMBDA_DEPTH,
+    MAX_NAME_PARTS,
     SPEC_TEXT,
     called_names,
     check_text,
@@ -34,9 +35,10 @@ def nested_lambdas(depth: int) -> str:
         "SELECT " + "(" * MAX_BRACKET_DEPTH + "1" + ")" * MAX_BRACKET_DEPTH,
         nested_lambdas(MAX_LAMBDA_DEPTH),
         "SELECT " + ", ".join("list_transform([1], lambda x: x)" for _ in range(50)),
+        "SELECT a" + ".b" * MAX_NAME_PARTS + ", c" + ".d" * MAX_NAME_PARTS,
         "",
     ],
-    ids=["plain", "blanks", "quoted brackets", "deep", "lambdas", "many lambdas", "empty"],
+    ids=["plain", "blanks", "quoted brackets", "deep", "lambdas", "many lambdas", "names", "empty"],
 )
 def test_honest_text_passes(text: str) -> None:
     check_text(text, AGENT_TEXT)
@@ -53,6 +55,8 @@ def test_honest_text_passes(text: str) -> None:
         (nested_lambdas(MAX_LAMBDA_DEPTH + 1), "too_deep"),
         (nested_lambdas(7).replace("lambda x:", "x ->"), "too_deep"),
         ("SELECT " + "[x FOR x IN " * 7 + "[1]" + "]" * 7, "too_deep"),
+        ("SELECT a" + ".b" * (MAX_NAME_PARTS + 1), "too_deep"),
+        ("SELECT a" + " . /* c */ b" * 5_000, "too_deep"),
         ("SELECT (1", "syntax"),
         ("SELECT 1)", "syntax"),
         ("SELECT 1\0", "text"),

@@ -105,3 +105,17 @@ def test_more_than_one_tree_is_refused() -> None:
 def test_duckdbs_error_is_passed_on() -> None:
     with pytest.raises(QueryFailed, match="no such thing"):
         read_tree('{"error": true, "error_message": "no such thing"}', "plans")
+
+
+def chain_of_ctes(length: int, how: str, reads: str = "FROM {0}, {0} AS other") -> str:
+    rest = (f"c{n} AS {how} ({reads.format(f'c{n - 1}')})" for n in range(1, length))
+    return f"WITH {', '.join([f'c0 AS {how} (SELECT 1)', *rest])} FROM c{length - 1}"
+
+
+def test_ctes_that_copy_one_another_are_refused_before_they_are_planned(parse: Parser) -> None:
+    with pytest.raises(Refused, match="copied more than 1,000 times: leave out NOT MATERIALIZED"):
+        parse.tree(chain_of_ctes(11, "NOT MATERIALIZED"))
+    parse.tree(chain_of_ctes(10, "NOT MATERIALIZED"))
+    parse.tree(chain_of_ctes(30, "NOT MATERIALIZED", "FROM {0}"))
+    parse.tree(chain_of_ctes(30, ""))
+    parse.tree(chain_of_ctes(30, "MATERIALIZED"))
