@@ -23,8 +23,11 @@ REST: dict[str, Any] = {
             no other side is in alone_lines and alone_entries; prepare_bank and prepare_ledger
             have everything. Of these, only learn: how the bank writes a company, say. The other
             tables are steps on the way there.
+
             {DOMAIN}
+
             {RULE}
+
             {views("rest", BANK, LEDGER)}
     """,
     "output_columns": outputs("rest"),

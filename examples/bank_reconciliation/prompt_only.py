@@ -17,8 +17,11 @@ MATCH: dict[str, Any] = {
     "prompt": f"""
             Reconcile a month: the lines of {BANK} with the entries of {LEDGER}.
             Amounts are as the bank sees them: money in is positive.
+
             {DOMAIN}
+
             {RULE}
+
             {views("match", BANK, LEDGER)}
     """,
     "output_columns": outputs("match"),

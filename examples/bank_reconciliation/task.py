@@ -1,11 +1,13 @@
-"""What an agent is told of the job, and the checks that it has to meet."""
+"""What an agent is told of the job, and the checks that it has to meet.
+
+The texts stand in the prompts of hybrid.py and prompt_only.py, indented as these are.
+"""
 
 from __future__ import annotations
 
 from checks import at_most, each_once, of_alone, of_matches, overlooked
 
-DOMAIN = """
-            The bank's statement says what moved, the ledger what the company believes. A bank
+DOMAIN = """The bank's statement says what moved, the ledger what the company believes. A bank
             line belongs to the entry, or the entries, that it pays. One line may pay several
             entries; an entry is paid by one line.
 
@@ -30,18 +32,15 @@ DOMAIN = """
               payment itself and a second try do match entries), a mistake of the bank and its
               correction (both are correction), what nobody has entered (unbooked). Entries: a
               mistake and its reversal (both are void; a reissue matches instead of the entry
-              that was voided), what the bank will have next month (outstanding).
-"""
+              that was voided), what the bank will have next month (outstanding)."""
 
-RULE = """
-            A wrong match hides a mistake, an open item is looked at by a person: match what is
+RULE = """A wrong match hides a mistake, an open item is looked at by a person: match what is
             clearly more likely right than wrong, and call the rest open. Say unbooked or
             outstanding of what has no candidate left.
 
             Next month brings other lines, entries and amounts, the same customers and vendors
             and some new ones. So find rules, and learn from the data by SQL what a brand or code
-            stands for; no lists of ids, amounts, or pairs of names.
-"""
+            stands for; no lists of ids, amounts, or pairs of names."""
 
 
 def outputs(node: str) -> dict[str, dict[str, str]]:
@@ -54,13 +53,13 @@ def outputs(node: str) -> dict[str, dict[str, str]]:
 
 def views(node: str, bank: str, ledger: str) -> str:
     """The part of a prompt that says what has which rows."""
-    return f"""
-            - {node}_matches: a row per entry of {ledger} that a line of {bank} pays. reason:
-              transposed or net_of_fee where the amounts differ, else the rule in a word or two
-            - {node}_lines: each other line of {bank}. kind: fee, return, correction, unbooked
-              or open
-            - {node}_entries: each other entry of {ledger}. kind: void, outstanding or open
-    """
+    return f"""- {node}_matches: a row per entry of {ledger} that a line
+              of {bank} pays. reason: transposed or net_of_fee where the amounts
+              differ, else the rule in a word or two
+            - {node}_lines: each other line of {bank}. kind: fee, return, correction,
+              unbooked or open
+            - {node}_entries: each other entry of {ledger}. kind: void, outstanding
+              or open"""
 
 
 def checks(node: str, bank: str, ledger: str, waiting: float) -> dict[str, str]:
