@@ -8,7 +8,6 @@ from functools import partial
 from time import perf_counter
 from typing import Literal, TypeVar, assert_never
 
-from taskgraph.agent_node import run_prompt
 from taskgraph.database import Cursor, quote
 from taskgraph.definitions import taken_table
 from taskgraph.errors import ChecksFailed, StatementError
@@ -40,6 +39,9 @@ async def run_node(shop: Workshop, node: Node) -> None:
             async with shop.sql_places:
                 await _started(shop, node, _run_sql)
         case PromptNode():
+            # A quarter of all that a run loads, and SQL needs none of it.
+            from taskgraph.agent_node import run_prompt  # noqa: PLC0415
+
             await _started(shop, node, run_prompt)
         case _:
             assert_never(node)
