@@ -72,13 +72,21 @@ class Takeover:
             shapes={table: Shape(**shape) for table, shape in value["shapes"].items()},
         )
 
-    def saved(self, outcomes: Iterable[Outcome]) -> Saved:
-        """Returns what the agents' nodes took less than when their SQL was written."""
+    def saved(self, outcomes: Iterable[Outcome]) -> Saved | None:
+        """Returns what agents' nodes took less than when their SQL was written.
+
+        Returns:
+            None where no node that ran has such SQL.
+        """
         pairs = [
             (self.works[outcome.node], outcome)
             for outcome in outcomes
-            if outcome.kind == "prompt" and outcome.node in self.works
+            if outcome.kind == "prompt"
+            and outcome.node in self.works
+            and self.steps[outcome.node].action != "keep"
         ]
+        if not pairs:
+            return None
         return Saved(
             cost_usd=sum(work.cost_usd - (now.usage.cost_usd or 0.0) for work, now in pairs),
             elapsed_ms=sum(work.elapsed_ms - now.elapsed_ms for work, now in pairs),

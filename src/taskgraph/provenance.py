@@ -207,17 +207,18 @@ def _path(node: SourceNode) -> object:
 
 
 def _commit(folder: Path) -> Commit | None:
-    commit = _git(folder, "rev-parse", "HEAD")
+    commit = git(folder, "rev-parse", "HEAD")
     if not commit:
         return None
     return Commit(
         commit=commit,
-        branch=_git(folder, "rev-parse", "--abbrev-ref", "HEAD") or "HEAD",
-        dirty=bool(_git(folder, "status", "--porcelain", "--", ".")),
+        branch=git(folder, "rev-parse", "--abbrev-ref", "HEAD") or "HEAD",
+        dirty=bool(git(folder, "status", "--porcelain", "--", ".")),
     )
 
 
-def _git(folder: Path, *arguments: str) -> str | None:
+def git(folder: Path, *arguments: str) -> str | None:
+    """Returns what git says in a folder, None where it fails or there is none."""
     try:
         done = subprocess.run(
             ["git", *arguments],

@@ -19,6 +19,8 @@ from taskgraph.errors import InternalError, TaskgraphError
 _COMMANDS = {
     "init": "Start a project: a spec that runs at once, its data, and the guide.",
     "run": "Run a spec and write its .db file.",
+    "rerun": "Run an earlier .db again: next month, or with another spec.",
+    "plan": "Say what a run or a rerun would do, and why.",
     "resume": "Go on with an unfinished or failed run.",
     "record": "Write a run's model answers as text, for --replay.",
     "show": "Show a spec's graph, or what is in a .db file.",
