@@ -17,12 +17,19 @@ DuckDB moves only with the corpus of the guard's tests.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
 from taskgraph.database import Cursor, Result, fold
-from taskgraph.errors import Refused
-from taskgraph.guard_policy import Place, PlaceKind, judge, judge_call
+from taskgraph.errors import QueryFailed, Refused
+from taskgraph.guard_policy import (
+    Place,
+    PlaceKind,
+    judge,
+    judge_call,
+    lists_tables,
+    readable_candidates,
+)
 from taskgraph.namespace import Scope, shown
 from taskgraph.sql import Parser, Statement, builtins
 from taskgraph.sql_text import (
@@ -90,6 +97,7 @@ _MODES: Mapping[Mode, _ModeRules] = {
     ),
     "check": _ModeRules(_READS, "SELECT", SPEC_TEXT, "check"),
 }
+_MAX_LISTED = 100_000
 _OBJECTS = {"VIEW_ENTRY": "view", "MACRO_ENTRY": "macro", "TABLE_MACRO_ENTRY": "macro"}
 _ACTIONS = {
     "LOGICAL_CREATE_VIEW": "create",
@@ -131,9 +139,15 @@ class Guard:
             QueryTimeout: it was interrupted; nothing has changed.
         """
         parsed = self._one(statement)
-        if parsed.kind in _DEFINES:
-            return self._define(parsed)
-        return self._read(parsed, max_rows)
+        try:
+            if parsed.kind in _DEFINES:
+                return self._define(parsed)
+            return self._read(parsed, max_rows)
+        except QueryFailed as error:
+            told = readable_candidates(str(error), self._scope)
+            if told == str(error):
+                raise
+            raise QueryFailed(told) from error.__cause__
 
     def _one(self, text: str) -> Statement:
         statement = self._known.get(text) or self._parsed(text)
@@ -191,9 +205,19 @@ class Guard:
 
     def _read(self, statement: Statement, max_rows: int) -> StatementResult:
         self._judge_queries(statement)
+        listed = statement.kind == "select" and lists_tables(self._parser.tree(statement.text))
         with self._cursor.read_only():
-            result = self._cursor.fetch(statement.text, max_rows)
+            result = self._cursor.fetch(statement.text, _MAX_LISTED if listed else max_rows)
+        if listed:
+            result = self._readable(result, max_rows)
         return StatementResult(self._rules.kinds[statement.kind], statement.text, None, result)
+
+    def _readable(self, listed: Result, max_rows: int) -> Result:
+        """Leaves out what the node may not read: it differs with what else happens to run."""
+        name = listed.columns.index("name")
+        rows = tuple(row for row in listed.rows if self._scope.read_refusal(row[name]) is None)
+        complete = listed.complete and len(rows) <= max_rows
+        return replace(listed, rows=rows[:max_rows], complete=complete)
 
     def _judge_queries(self, statement: Statement) -> None:
         if statement.kind == "explain":

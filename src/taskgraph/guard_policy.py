@@ -6,6 +6,7 @@ name of those lists against these tables, so that a new one in a later DuckDB is
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
@@ -115,6 +116,45 @@ def judge_call(function: str, scope: Scope) -> None:
     # ones are near: a macro of that name cannot exist.
     if function not in builtins().functions and scope.names.owner(function) is not None:
         _judge_name(function, scope)
+
+
+def lists_tables(tree: Tree) -> bool:
+    """Says whether a query is a SHOW TABLES, or what DuckDB takes for one, and nothing more."""
+    source: Tree = tree["node"].get("from_table")
+    return (
+        source is not None
+        and source["type"] == "SHOW_REF"
+        and source["query"] is None
+        and source["table_name"] in _SHOWN_LISTS
+    )
+
+
+def readable_candidates(message: str, scope: Scope) -> str:
+    """Returns an error of DuckDB without the candidates that the node may not read.
+
+    DuckDB looks for similar names in the whole catalog.
+    """
+
+    def readable(found: re.Match[str]) -> str:
+        names = [name for name in _BETWEEN_NAMES.split(found[1]) if _is_readable(name, scope)]
+        return f'\nDid you mean "{" or ".join(names)}"?' if names else ""
+
+    return _CANDIDATES.sub(readable, message)
+
+
+_CANDIDATES = re.compile(r'\nDid you mean "(.+?)"\?')
+_BETWEEN_NAMES = re.compile(", or | or |, ")
+
+
+def _is_readable(name: str, scope: Scope) -> bool:
+    own, folded = builtins(), fold(name)
+    if folded in own.relations:
+        return folded in CATALOG_RELATIONS
+    if folded in own.functions:
+        return folded not in DENIED_FUNCTIONS | (own.table_functions - ALLOWED_TABLE_FUNCTIONS)
+    if scope.names.owner(name) is None:  # a type of DuckDB, or the engine's
+        return not name.startswith("_")
+    return scope.read_refusal(name) is None
 
 
 def _judge_table_call(name: str, place: Place) -> None:

@@ -281,6 +281,65 @@ def test_what_duckdb_refuses_comes_with_its_own_candidates(
 
 
 @pytest.mark.parametrize(
+    ("made", "text", "candidate"),
+    [
+        ("VIEW match_secret AS SELECT 1", "FROM match_secre", "match_secret"),
+        ("VIEW _match_secret AS SELECT 1", "FROM match_secret", None),
+        ("VIEW matc_secret AS SELECT 1", "FROM match_secret", "matc_secret"),
+        ("VIEW later_secret AS SELECT 1", "FROM match_later_secret", None),
+        ("VIEW later_secret AS SELECT 1", "DROP VIEW match_later_secret", None),
+        ("VIEW later_secret AS SELECT 1", "CREATE VIEW match_a AS FROM match_later_secret", None),
+        ("MACRO match_secret(x) AS x", "SELECT match_secre(1)", "match_secret"),
+        ("VIEW match_a AS SELECT 1", "FROM match_read_csv('x')", None),
+        ("VIEW match_a AS SELECT 1", "SELECT uper('x')", "upper"),
+        ("VIEW match_a AS SELECT 1", "SELECT 1::vachar", "varchar"),
+        ("VIEW match_pg_sequence AS SELECT 1", "FROM match_pg_sequences", "match_pg_sequence"),
+        ("VIEW later_b AS SELECT 1", "FROM match_pg_sequences", None),
+    ],
+)
+def test_only_what_the_node_may_use_is_suggested(
+    cursor: Cursor, made: str, text: str, candidate: str | None
+) -> None:
+    cursor.execute(f"CREATE {made}")
+    with pytest.raises(QueryFailed) as failure:
+        run(cursor, text)
+    suggested = [line for line in str(failure.value).splitlines() if "Did you mean" in line]
+    assert suggested == ([f'Did you mean "{candidate}"?'] if candidate else [])
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SHOW TABLES", ["match_all", "orders"]),
+        ("SHOW ALL TABLES", ["match_all", "orders"]),
+        ("SHOW TABLES FROM main", ["match_all", "orders"]),
+        ("SHOW TABLES FROM system", []),
+        ("DESCRIBE orders", ["id", "name"]),
+    ],
+)
+def test_lists_of_tables_hold_what_the_node_may_read(
+    cursor: Cursor, text: str, names: list[str]
+) -> None:
+    for view in ("later_secret", "match_all", "_match_trac"):
+        cursor.execute(f"CREATE VIEW {view} AS SELECT 1 AS a")
+    result = run(cursor, text).result
+    assert result is not None
+    assert result.complete
+    at = result.columns.index("name" if "name" in result.columns else "column_name")
+    assert [row[at] for row in result.rows] == names
+
+
+def test_list_of_tables_is_cut_after_what_the_node_may_not_read(cursor: Cursor) -> None:
+    for number in range(9):
+        cursor.execute(f"CREATE VIEW later_v{number} AS SELECT 1 AS a")
+        cursor.execute(f"CREATE VIEW match_v{number} AS SELECT 1 AS a")
+    result = run(cursor, "SHOW TABLES").result
+    assert result is not None
+    assert [row[0] for row in result.rows] == ["match_v0", "match_v1", "match_v2"]
+    assert not result.complete
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("SELECT list_transform([1], x -> x)", "transition to the new lambda syntax"),
