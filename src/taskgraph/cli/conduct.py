@@ -12,6 +12,7 @@ import click
 
 from taskgraph.cli.console import PlainLines, failures_only, file_of
 from taskgraph.cli.ending import ExitCode, run_exit_code, write_line
+from taskgraph.cli.github import annotation_lines, in_github, write_summary
 from taskgraph.cli.interrupt import run_interruptibly
 from taskgraph.cli.json_lines import json_lines
 from taskgraph.cli.project import Project
@@ -19,6 +20,7 @@ from taskgraph.cli.settings import option
 from taskgraph.cli.text import wants_color
 from taskgraph.cli.width import width_of
 from taskgraph.events import Emit, RunEnded
+from taskgraph.report import RunReport, read_report
 from taskgraph.settings import DEFAULT_BASE_URL
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -37,6 +39,7 @@ _OPTIONS = (
     option("record", type=FILE, help="Write the model's answers into this recording."),
     option("quiet", "-q", is_flag=True, help="Tell of failures only."),
     option("json", "as_json", is_flag=True, help="Write the events to stdout as JSON lines."),
+    option("junit", type=FILE, help="Write nodes and checks as JUnit XML."),
 )
 
 
@@ -51,6 +54,7 @@ class Manner:
     record: Path | None
     quiet: bool
     as_json: bool
+    junit: Path | None
 
     @classmethod
     def of(cls, ctx: click.Context, project: Project) -> Manner:
@@ -73,6 +77,7 @@ class Manner:
             record=given["record"],
             quiet=given["quiet"],
             as_json=given["as_json"],
+            junit=given["junit"],
         )
 
     @property
@@ -112,6 +117,19 @@ def conduct(work: Coroutine[Any, Any, RunEnded], manner: Manner) -> ExitCode:
     ended = run_interruptibly(work)
     if ended is None:
         return ExitCode.INTERRUPTED
+    if manner.junit or in_github():
+        _tell_ci(read_report(file_of(ended)), manner)
     if not manner.as_json and (manner.quiet or not sys.stdout.isatty()):
         write_line(str(file_of(ended)), sys.stdout)
     return run_exit_code(ended)
+
+
+def _tell_ci(report: RunReport, manner: Manner) -> None:
+    if manner.junit:
+        from taskgraph.cli.junit import write_junit  # noqa: PLC0415 - few runs need an XML library
+
+        write_junit(report, manner.junit)
+    if in_github():
+        for line in annotation_lines(report):
+            write_line(line, sys.stderr)
+        write_summary(report)

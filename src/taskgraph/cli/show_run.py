@@ -100,7 +100,7 @@ def _row_count(outcome: Outcome) -> str:
     return f"{sum(count for _, count in outcome.tables):,}" if outcome.tables else ""
 
 
-def _checks(outcome: Outcome) -> str:
+def checks_text(outcome: Outcome) -> str:
     """Counts the checks by the worst that each said."""
     worst: dict[str, CheckStatus] = {}
     for result in outcome.checks:
@@ -116,7 +116,7 @@ _COLUMNS: Mapping[str, Callable[[Outcome], str]] = {
     "node": lambda outcome: outcome.node,
     "rows": _row_count,
     "tables": _table_count,
-    "checks": _checks,
+    "checks": checks_text,
     "turns": lambda outcome: str(outcome.iterations or ""),
     "tokens": lambda outcome: tokens(outcome.usage.total_tokens) if outcome.iterations else "",
     "cost": lambda outcome: (
