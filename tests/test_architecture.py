@@ -40,6 +40,8 @@ ROWS: tuple[tuple[str, ...], ...] = (
     ("nodes",),
     ("progress",),
     ("runner",),
+    ("answering",),
+    ("api",),
     ("cli", "__init__"),
     ("__main__",),
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from taskgraph.database import read_only, writer_of
 from taskgraph.errors import OutputError, WorkspaceError
+from taskgraph.events import RunStatus
 
 _ENDING = ".partial"
 _LEAST_FREE_BYTES = 16 * 1024 * 1024
@@ -20,6 +21,11 @@ _EMPTY_FILE_BYTES = 3 * 4096
 _RECORDS = "SELECT count(*) FROM duckdb_tables() WHERE table_name = '_workspace_meta'"
 _claimed: set[Path] = set()
 """What runs of this process write: DuckDB's lock tells of other processes only."""
+
+
+def left_at(output: Path, status: RunStatus) -> Path:
+    """Returns where a run's file is: in its place, or beside it if the run did not get through."""
+    return output if status in ("passed", "failed") else partial_path(output)
 
 
 def partial_path(output: Path) -> Path:

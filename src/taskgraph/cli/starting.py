@@ -13,8 +13,9 @@ from typing import Any
 
 import click
 
+from taskgraph.answering import as_recorded
 from taskgraph.cli.conduct import Manner
-from taskgraph.cli.models import as_recorded, recorded_model, service
+from taskgraph.cli.models import recorded_model, service
 from taskgraph.cli.resume import DEFAULT_FOLDER
 from taskgraph.cli.settings import overrides
 from taskgraph.events import Emit

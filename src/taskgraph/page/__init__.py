@@ -3,7 +3,7 @@
 contents    what the page shows, read from the `.db`
 lineage     which columns a column comes from
 drawing     a place for each node of the graph
-page.*      the template, its style, its script
+*.html.j2   the templates; page.css and page.js, their style and script
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from taskgraph.events import CheckResult, Outcome
@@ -25,9 +25,10 @@ from taskgraph.evidence import CheckRows, Spoken
 from taskgraph.llm.messages import NOTHING_USED, ToolCall
 from taskgraph.page.contents import Page, TablePart, read_page
 from taskgraph.page.drawing import BOX_HEIGHT, BOX_WIDTH
+from taskgraph.report import RunReport
 from taskgraph.wording import counted, dollars, duration, tokens
 
-__all__ = ["page_of", "render"]
+__all__ = ["page_of", "render", "summary_of"]
 
 _SPEAKERS = {
     "system": "rules",
@@ -50,21 +51,31 @@ def page_of(path: Path) -> str:
 def render(page: Page) -> str:
     """Returns the page as HTML: one document that fetches nothing."""
     script = _part("page.js")
-    template = _environment().from_string(_part("page.html.j2"))
-    return template.render(
-        page=page,
-        report=page.report,
-        title=Path(page.report.path).name,
-        facts=list(_facts(page)),
-        by_name={node.outcome.node: node for node in page.nodes},
-        box_width=BOX_WIDTH,
-        box_height=BOX_HEIGHT,
-        speakers=_SPEAKERS,
-        style=Markup(_part("page.css")),
-        script=Markup(script),
-        # Nothing but this script may run, whatever a text of the run holds.
-        script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            page=page,
+            report=page.report,
+            title=Path(page.report.path).name,
+            facts=list(_facts(page)),
+            by_name={node.outcome.node: node for node in page.nodes},
+            box_width=BOX_WIDTH,
+            box_height=BOX_HEIGHT,
+            links=True,
+            speakers=_SPEAKERS,
+            style=Markup(_part("page.css")),
+            script=Markup(script),
+            # Nothing but this script may run, whatever a text of the run holds.
+            script_hash=f"sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}",
+        )
     )
+
+
+def summary_of(report: RunReport) -> str:
+    """Returns how the nodes of a run ended, as a table in HTML for a notebook."""
+    template = _environment().get_template("nodes.html.j2")
+    return template.render(report=report, links=False)
 
 
 def _part(name: str) -> str:
@@ -72,7 +83,8 @@ def _part(name: str) -> str:
 
 
 def _environment() -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined)
+    loader = PackageLoader("taskgraph", "page")
+    environment = Environment(autoescape=True, loader=loader, undefined=StrictUndefined)
     environment.filters.update(_FILTERS)
     return environment
 
@@ -88,7 +100,7 @@ def _facts(page: Page) -> Iterator[tuple[str, str]]:
         "took",
         duration(sum(part["elapsed_ms"] or 0 for part in json.loads(meta["run"])["parts"])),
     )
-    yield "nodes", _statuses(node.verdict for node in page.nodes)
+    yield "nodes", _statuses(_verdict(outcome) for outcome in page.report.outcomes)
     usage = sum((outcome.usage for outcome in page.report.outcomes), NOTHING_USED)
     if usage.total_tokens:
         yield "model", f"{meta.get('llm_model')} ({meta.get('llm_reasoning_effort')})"
@@ -103,6 +115,11 @@ def _statuses(statuses: Iterable[str]) -> str:
     for status in statuses:
         found[status] = found.get(status, 0) + 1
     return ", ".join(f"{count} {status}" for status, count in found.items())
+
+
+def _verdict(outcome: Outcome) -> str:
+    """The outcome's status, or `warned` for one that passed with warnings."""
+    return "warned" if outcome.status == "passed" and outcome.warnings else outcome.status
 
 
 def _verdicts(checks: Iterable[CheckResult]) -> str:
@@ -168,5 +185,6 @@ _FILTERS: Mapping[str, Callable[..., object]] = {
     "shorten": _shorten,
     "spent": _spent,
     "tokens": tokens,
+    "verdict": _verdict,
     "verdicts": _verdicts,
 }

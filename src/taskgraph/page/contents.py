@@ -65,12 +65,6 @@ class NodePart:
     evidence: Evidence
     conversation: tuple[Spoken, ...]
 
-    @property
-    def verdict(self) -> str:
-        """The outcome's status, or `warned` for one that passed with warnings."""
-        warned = self.outcome.status == "passed" and self.outcome.warnings
-        return "warned" if warned else self.outcome.status
-
 
 @dataclass(frozen=True, slots=True)
 class Page:
