@@ -16,6 +16,7 @@ import openpyxl
 import pytest
 
 EXAMPLE = Path(__file__).parent.parent / "examples" / "bank_reconciliation"
+RECORDING = EXAMPLE / "recording.jsonl"
 JANUARY, FEBRUARY = EXAMPLE / "data" / "2026-01", EXAMPLE / "data" / "2026-02"
 
 
@@ -39,9 +40,10 @@ def made(folder: Path, *options: object) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
 
 
-def reconciled(folder: Path, spec: Path, data: Path) -> tuple[int, Path]:
+def reconciled(folder: Path, spec: Path, data: Path, *options: object) -> tuple[int, Path]:
     """Exit code and file of a run."""
-    done = python(folder, "-m", "taskgraph", "run", "-s", spec, "-o", "it.db", data=data)
+    run = ("-m", "taskgraph", "run", "-s", spec, "-o", "it.db", *options)
+    done = python(folder, *run, data=data)
     assert (folder / "it.db").exists(), done.stderr
     return done.returncode, folder / "it.db"
 
@@ -219,3 +221,15 @@ def test_an_agent_that_matches_nothing_does_not_pass(tmp_path: Path) -> None:
     assert code == 1
     assert [status for _, status, _ in said(database, "waiting_items")] == ["fail"]
     assert [status for _, status, _ in said(database, "overlooked")] == ["fail"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not RECORDING.exists(), reason="not recorded yet")
+def test_the_recorded_agent_matches_nearly_everything(tmp_path: Path) -> None:
+    spec = EXAMPLE / "hybrid.py"
+    code, database = reconciled(tmp_path, spec, JANUARY, "--replay", RECORDING)
+
+    found = scores(database, EXAMPLE / "truth" / "2026-01.csv")
+
+    assert code == 0
+    assert float(found["MATCHES"][6].rstrip("%")) >= 97

@@ -38,6 +38,7 @@ def rung(name: str, after: str, description: str, pairs: str) -> dict[str, Any]:
                 AND count(*) OVER (PARTITION BY ledger_id) = 1;
             {left_over(name, after)}
         """,
+        "output_columns": {f"{name}_matches": ["bank_id", "ledger_id", "reason"]},
     }
 
 
@@ -182,6 +183,7 @@ TOGETHER: dict[str, Any] = {
             AND count(*) OVER (PARTITION BY ledger_id) = 1;
         {left_over("together", "amounts")}
     """,
+    "output_columns": {"together_matches": ["bank_id", "ledger_id", "reason"]},
 }
 
 LADDER: list[dict[str, Any]] = [

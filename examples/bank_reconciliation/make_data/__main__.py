@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -29,11 +30,11 @@ LINES = range(30, 100_001)
 
 def main() -> None:
     options = _options()
-    for month in options.month or ["2026-01", "2026-02"]:
+    for month in options.month or [date(FIRST_YEAR, 1, 1), date(FIRST_YEAR, 2, 1)]:
         scene = _scene(options, month)
         facts = _facts(scene, options.lines)
-        truth = options.folder / "truth" / f"{month}.csv"
-        write_month(options.folder / "data" / month, truth, scene, facts)
+        truth = options.folder / "truth" / f"{month:%Y-%m}.csv"
+        write_month(options.folder / "data" / f"{month:%Y-%m}", truth, scene, facts)
 
 
 def _options() -> argparse.Namespace:
@@ -42,7 +43,7 @@ def _options() -> argparse.Namespace:
     )
     parser.add_argument("folder", type=Path, nargs="?", default=HERE)
     parser.add_argument("--seed", type=int, default=1, help="of the company")
-    parser.add_argument("--month", action="append", help="such as 2026-01; may be repeated")
+    parser.add_argument("--month", action="append", type=_month, help="2026-01; may be repeated")
     parser.add_argument("--lines", type=int, default=1000, help="of the statement")
     parser.add_argument("--difficulty", choices=DIFFICULTIES, default="hard")
     options = parser.parse_args()
@@ -51,15 +52,18 @@ def _options() -> argparse.Namespace:
     return options
 
 
-def _scene(options: argparse.Namespace, month: str) -> Scene:
-    year, number = map(int, month.split("-"))
+def _month(text: str) -> date:
+    return date.fromisoformat(f"{text}-01")
+
+
+def _scene(options: argparse.Namespace, month: date) -> Scene:
     difficulty = DIFFICULTIES[options.difficulty]
     size = min(6_000, max(30, options.lines // 7))
-    since_first = (year - FIRST_YEAR) * 12 + number - 1
+    since_first = (month.year - FIRST_YEAR) * 12 + month.month - 1
     return Scene(
-        chance=Random(f"{options.seed} {month} {options.difficulty} {options.lines}"),
-        year=year,
-        month=number,
+        chance=Random(f"{options.seed} {month:%Y-%m} {options.difficulty} {options.lines}"),
+        year=month.year,
+        month=month.month,
         company=company_of(options.seed, size, difficulty.opaque, since_first),
         difficulty=difficulty,
     )
