@@ -75,6 +75,11 @@ def marked(text: str, position: int) -> str:
     return f"{label}{shown}\n{' ' * (len(label) + column - cut + (3 if cut else 0))}^"
 
 
+def without_place(message: str) -> str:
+    """Returns what DuckDB says without the line of SQL that it draws below."""
+    return re.sub(r"\n+LINE \d+: .*", "", message, flags=re.DOTALL)
+
+
 def without_advice(message: str) -> str:
     """Returns what DuckDB says without advice that nobody here can take.
 

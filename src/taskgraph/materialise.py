@@ -9,7 +9,8 @@ from time import perf_counter
 from typing import TypeAlias
 
 from taskgraph.database import Cursor, fold, quote
-from taskgraph.errors import StatementError
+from taskgraph.duckdb_errors import without_place
+from taskgraph.errors import QueryFailed, StatementError
 from taskgraph.events import Definition, Emit, StatementRun
 from taskgraph.guard import Guard, PlainView
 from taskgraph.sql import Parser
@@ -106,7 +107,11 @@ def _reads(parser: Parser, view: Definition) -> tuple[str, ...]:
 
 def _replace(cursor: Cursor, view: str) -> int:
     name, making = quote(view), quote(f"_making_{view}")
-    [(count,)] = cursor.rows(f"CREATE TABLE {making} AS SELECT * FROM {name}")
+    try:
+        [(count,)] = cursor.rows(f"CREATE TABLE {making} AS SELECT * FROM {name}")
+    except QueryFailed as error:
+        # The place that DuckDB marks is one in the view's text, drawn below this statement.
+        raise type(error)(f"in {view}: {without_place(str(error))}") from error.__cause__
     cursor.execute(f"DROP VIEW {name}")
     cursor.execute(f"ALTER TABLE {making} RENAME TO {name}")
     return count

@@ -11,10 +11,10 @@ import guard_workspace
 from builders import source, sql
 from guard_workspace import Case, Workspace, corpus
 from taskgraph.database import Cursor, Database
-from taskgraph.errors import Refused, StatementError
-from taskgraph.events import Event, StatementRun
+from taskgraph.errors import QueryFailed, Refused, StatementError
+from taskgraph.events import Definition, Event, StatementRun
 from taskgraph.guard import Guard
-from taskgraph.materialise import materialise_directly, plain_views
+from taskgraph.materialise import materialise, materialise_directly, plain_views
 from taskgraph.namespace import Names, Scope
 
 NAMES = Names.of([source("t"), source("hidden"), sql("n", depends_on=["t"])])
@@ -142,6 +142,31 @@ def test_views_that_read_one_another_are_made_in_the_order_of_the_text(cursor: C
         ("create_view", "n_b"),
         ("create_table", "n_b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("query", "error"),
+    [
+        ("SELECT c::INT AS a FROM t", "in n_a: Conversion Error: Could not convert string 'x0' to"),
+        ("SELECT error('no') AS a", "in n_a: Invalid Input Error: no"),
+        ("SELECT n_gone(a) AS a FROM t", "in n_a: Catalog Error: Scalar Function with name n_gone"),
+        ("SELECT len(range(1_000_000_000_000)) AS a", "in n_a: Invalid Input Error: Lists larger"),
+    ],
+)
+def test_view_that_does_not_compute_is_named(cursor: Cursor, query: str, error: str) -> None:
+    with _undone(cursor):
+        cursor.execute("CREATE MACRO n_gone(x) AS x")
+        cursor.execute(f"CREATE VIEW n_a AS {query}")
+        cursor.execute("DROP MACRO n_gone")
+        with pytest.raises(QueryFailed) as failure:
+            materialise(cursor, "n", [Definition("n_a", f"CREATE VIEW n_a AS {query}")], _ignore)
+    assert str(failure.value).startswith(error)
+    assert "LINE" not in str(failure.value)
+    assert "_making" not in str(failure.value)
+
+
+def _ignore(event: Event) -> None:
+    del event
 
 
 DEFINITIONS = [case for case in corpus() if case.defines]
