@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -33,8 +33,10 @@ class Work:
 
     definitions: tuple[Definition, ...]
     last_words: str | None
+    tokens: int
+    """Tokens that it took to write the SQL, in whichever run that was."""
     cost_usd: float
-    """US dollars that it took to write the SQL, in whichever run that was."""
+    """US dollars that this took."""
     elapsed_ms: float
     """Time that this took."""
 
@@ -88,6 +90,7 @@ class Takeover:
         if not pairs:
             return None
         return Saved(
+            tokens=sum(work.tokens - now.usage.total_tokens for work, now in pairs),
             cost_usd=sum(work.cost_usd - (now.usage.cost_usd or 0.0) for work, now in pairs),
             elapsed_ms=sum(work.elapsed_ms - now.elapsed_ms for work, now in pairs),
         )
@@ -143,11 +146,16 @@ class Earlier:
 
 def _work(outcome: Outcome, written: Work | None) -> Work:
     """Returns a node's work; what was reused cost what it had cost when it was written."""
-    if written is None or outcome.status != "reused":
-        cost, elapsed = outcome.usage.cost_usd or 0.0, outcome.elapsed_ms
-    else:
-        cost, elapsed = written.cost_usd, written.elapsed_ms
-    return Work(outcome.definitions, outcome.last_words, cost, elapsed)
+    if written and outcome.status == "reused":
+        return replace(written, definitions=outcome.definitions)
+    usage = outcome.usage
+    return Work(
+        definitions=outcome.definitions,
+        last_words=outcome.last_words,
+        tokens=usage.total_tokens,
+        cost_usd=usage.cost_usd or 0.0,
+        elapsed_ms=outcome.elapsed_ms,
+    )
 
 
 def read_earlier(path: Path) -> Earlier:

@@ -237,6 +237,7 @@ class ExportEnded:
 class Saved:
     """What a run took less than the agents took whose SQL it reused; below zero if more."""
 
+    tokens: int
     cost_usd: float
     elapsed_ms: float
 

@@ -127,7 +127,7 @@ class _Scene:
             case SourceNode():
                 return self._source_step(node)
             case SqlNode():
-                return Step("run", self._missing(node) or self._changed(node) or "SQL")
+                return Step("run", self._missing(node) or self._sql(node))
             case PromptNode():
                 return self._prompt_step(node)
 
@@ -144,7 +144,9 @@ class _Scene:
             return Step("run", why)
         if self.wishes.reingest:
             return Step("run", "--reingest")
-        if why := self._changed(node) or self._read_from_elsewhere(node):
+        if node.name in self.redefined:
+            return Step("run", "source changed")
+        if why := self._read_from_elsewhere(node):
             return Step("run", why)
         return Step("reuse", f"data of {self.file}")
 
@@ -181,8 +183,8 @@ class _Scene:
     def _was_declared(self, name: str) -> bool:
         return name in json.loads(self.earlier.meta["node_definitions"])
 
-    def _changed(self, node: Node) -> str | None:
-        return "changed" if node.name in self.redefined else None
+    def _sql(self, node: Node) -> str:
+        return "changed" if node.name in self.redefined else "SQL"
 
     def plan(self, steps: Mapping[str, Step]) -> Plan:
         kept = {name: self._kept(name) for name, step in steps.items() if step.action == "keep"}

@@ -16,7 +16,7 @@ from taskgraph.cli.lines import (
     warning_lines,
     went_wrong,
 )
-from taskgraph.cli.text import dollars, duration, short, styled
+from taskgraph.cli.text import dollars, duration, short, styled, tokens
 from taskgraph.events import (
     Event,
     ExportEnded,
@@ -154,7 +154,7 @@ def _closing_lines(ended: RunEnded, file: Path) -> Iterator[str]:
 def _saved_line(saved: Saved) -> str:
     money, time = dollars(abs(saved.cost_usd)), duration(abs(saved.elapsed_ms))
     if saved.cost_usd >= 0 and saved.elapsed_ms >= 0:
-        return f"Saved {money} and {time} of agents' work."
+        return f"Saved {tokens(saved.tokens)} tok, {money} and {time} of agents' work."
     of_money, of_time = (
         "more" if one < 0 else "less" for one in (saved.cost_usd, saved.elapsed_ms)
     )

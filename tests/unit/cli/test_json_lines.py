@@ -156,7 +156,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
         {"name": "a.csv", "elapsed_ms": 5.0, "error": "no"},
     ),
     "done": (
-        RunEnded("x.db", "stopped", (PASSED, PASSED), 50.0, AT, Saved(0.25, 1.5)),
+        RunEnded("x.db", "stopped", (PASSED, PASSED), 50.0, AT, Saved(900, 0.25, 1.5)),
         {
             "output": "x.db",
             "status": "stopped",
@@ -178,7 +178,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
                 "reasoning_tokens": 10,
                 "cost_usd": 0.5,
             },
-            "saved": {"cost_usd": 0.25, "elapsed_ms": 1.5},
+            "saved": {"tokens": 900, "cost_usd": 0.25, "elapsed_ms": 1.5},
         },
     ),
 }
