@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "scheduler", "wording"),
+    ("errors", "frames", "scheduler", "wording"),
     ("duckdb_errors", "redaction", "engine", "held_names", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree", "schema", "transfer"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from taskgraph.errors import TaskgraphError
+from taskgraph.frames import own_frames
 
 _KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
 """OpenRouter's keys, and those of most others."""
@@ -16,10 +17,10 @@ def without_keys(text: str) -> str:
 
 
 def described(error: BaseException) -> str:
-    """Returns an error's own text; the class is named where Taskgraph did not write it.
+    """Returns an error's own text; where Taskgraph did not write it, its class and its place too.
 
     A spec's own code may put the key that it read into the words of its exceptions.
     """
     if isinstance(error, TaskgraphError):
         return without_keys(str(error))
-    return without_keys(f"{type(error).__name__}: {error}")
+    return without_keys("\n".join([f"{type(error).__name__}: {error}", *own_frames(error)]))

@@ -237,10 +237,12 @@ async def test_exports_run_on_the_finished_file_and_one_error_spoils_no_other(
     assert ran.ended.status == "failed"
     assert (tmp_path / "sub/orders.csv").read_text().splitlines()[0] == "_row_id,id,amount"
     [(exports,)] = ran.rows("SELECT value FROM _workspace_meta WHERE key = 'exports'")
-    assert json.loads(exports) == {
-        "broken.csv": {"error": "PermissionError: the share is offline"},
-        "sub/orders.csv": {"error": None},
-    }
+    told = json.loads(exports)
+    assert told["sub/orders.csv"] == {"error": None}
+    words, place = told["broken.csv"]["error"].splitlines()
+    assert words == "PermissionError: the share is offline"
+    assert place.startswith("test_run.py line ")
+    assert place.endswith(', in broken: raise PermissionError("the share is offline")')
     assert ran.rows("SELECT query, success FROM _trace WHERE source = 'export' ORDER BY id") == [
         ("broken.csv", False),
         ("sub/orders.csv", True),

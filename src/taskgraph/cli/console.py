@@ -9,7 +9,7 @@ from typing import TypeAlias
 from taskgraph.cli.failures import failure_lines
 from taskgraph.cli.lines import (
     counts_text,
-    export_line,
+    export_lines,
     outcome_line,
     spent,
     warned_line,
@@ -77,7 +77,7 @@ class RunLines:
             case NodeEnded(outcome=outcome):
                 return self._end(outcome)
             case ExportEnded(name=name, error=error):
-                return (f"{export_line(name, error)}  {duration(event.elapsed_ms)}",)
+                return export_lines(name, error, event.elapsed_ms)
             case Warned(message=message, node=node):
                 return (warned_line(node, message),)
             case RunEnded():
@@ -115,7 +115,8 @@ def failures_only(write: Write, width: int = 80) -> Callable[[Event], None]:
     def listen(event: Event) -> None:
         match event:
             case ExportEnded(name=name, error=str(error)):
-                write(export_line(name, error))
+                for line in export_lines(name, error):
+                    write(line)
             case RunEnded() if event.status != "passed":
                 for line in ending_lines(event, width):
                     write(line)

@@ -69,11 +69,14 @@ def warned_text(node: str | None, message: str) -> str:
     return f"Warning:{about} {printable(message)}"
 
 
-def export_line(name: str, error: str | None) -> str:
-    """Tells whether an export was written."""
+def export_lines(name: str, error: str | None, elapsed_ms: float | None = None) -> Iterator[str]:
+    """Tells whether an export was written, and where in the spec's code it was not."""
+    took = "" if elapsed_ms is None else f"  {duration(elapsed_ms)}"
     if error is None:
-        return f"{styled('PASS')} export {name}"
-    return f"{styled('FAIL')} export {name}  {short(error)}"
+        yield f"{styled('PASS')} export {name}{took}"
+        return
+    yield f"{styled('FAIL')} export {name}  {short(error)}{took}"
+    yield from (f"    {line}" for line in printable(error).splitlines()[1:])
 
 
 def finding_lines(finding: CheckResult, width: int) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 from taskgraph.cli.failures import failure_lines
 from taskgraph.cli.lines import (
     counts_text,
-    export_line,
+    export_lines,
     finding_lines,
     spent,
     verdict,
@@ -38,7 +38,8 @@ def run_lines(report: RunReport, width: int) -> Iterator[str]:
     yield from failure_lines(report.outcomes, report.evidence, report.path, width)
     if report.exports or report.warnings:
         yield ""
-    yield from (export_line(name, error) for name, error in report.exports.items())
+    for name, error in report.exports.items():
+        yield from export_lines(name, error)
     for node, message in report.warnings:
         lines = wrapped(warned_text(node, message), width, hanging=" " * 6)
         yield from painted(lines, "WARN", "Warning:")
