@@ -23,6 +23,7 @@ from taskgraph.engine import (
     STORAGE_VERSION,
     Limits,
     Setting,
+    block_bytes,
     cap_address_space,
     lock,
 )
@@ -208,15 +209,20 @@ class Database:
         return raw
 
     @classmethod
-    def create(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> Database:
+    def create(cls, path: Path, limits: Limits = DEFAULT_LIMITS, *, tables: int = 0) -> Database:
         """Makes a new workspace file, locked for the life of the instance.
+
+        Args:
+            path: where.
+            limits: what the engine may use.
+            tables: about how many it will hold; see `engine.block_bytes`.
 
         Raises:
             OutputError: the file cannot be made.
             SettingsError: a limit is not one that DuckDB understands.
             WorkspaceError: a setting of the lock did not take.
         """
-        return cls._open(path, limits)
+        return cls._open(path, limits, {"default_block_size": str(block_bytes(tables))})
 
     @classmethod
     def reopen(cls, path: Path, limits: Limits = DEFAULT_LIMITS) -> Database:
@@ -227,20 +233,22 @@ class Database:
         """
         if not path.is_file():
             raise WorkspaceError(f"there is no file {str(path)!r}")
-        return cls._open(path, limits)
+        return cls._open(path, limits, {})
 
     @classmethod
-    def _open(cls, path: Path, limits: Limits) -> Database:
+    def _open(cls, path: Path, limits: Limits, of_new: Mapping[str, Setting]) -> Database:
         if fold(path.name).split(".")[0] in _CONFUSING:
             raise OutputError(
                 f"{path.name!r} is a name that SQL gives another meaning: choose another"
             )
         name = free_name(path)
         try:
-            raw = duckdb.connect(name, config=dict(_CONFIG))
+            raw = duckdb.connect(name, config={**_CONFIG, **of_new})
         except duckdb.Error as error:
             if process := conflicting_process(error):
                 raise OutputError(f"{path.name!r} is in use by process {process}") from error
+            if "a different configuration" in str(error):
+                raise OutputError(f"{path.name!r} is open in this process already") from error
             raise OutputError(f"cannot open {path.name!r}: {first_line(error)}") from error
         try:
             lock(raw, path, limits)

@@ -50,6 +50,9 @@ _RELIED_ON: Mapping[str, str] = {
     "enable_view_dependencies": "false",
     "enable_macro_dependencies": "false",
 }
+_LARGEST_BLOCK, _SMALLEST_BLOCK = 256 * 1024, 16 * 1024
+"""Bytes: DuckDB's default and its least; DuckDB 1.4 reads files of both."""
+_FIRST_BLOCKS_BYTES = 64 * 1024 * 1024
 _MEMORY_SHARE = "60%"
 """Python, the frames it reads and what DuckDB does not count need the rest."""
 
@@ -72,6 +75,19 @@ class Limits:
 
 
 DEFAULT_LIMITS = Limits()
+
+
+def block_bytes(tables: int) -> int:
+    """Returns how large the blocks of a new file are to be, for so many tables.
+
+    A table takes a block, in the file and in memory, however small it is: 2,000 tables of one row
+    500 MB. With small blocks they take 64 MB and a third less time, but texts that differ in each
+    row take up to five times as long to write. So blocks are as large as the tables allow.
+    """
+    size = _LARGEST_BLOCK
+    while size > _SMALLEST_BLOCK and size * tables > _FIRST_BLOCKS_BYTES:
+        size //= 2
+    return size
 
 
 def lock(raw: duckdb.DuckDBPyConnection, path: Path, limits: Limits) -> None:

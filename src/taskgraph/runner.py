@@ -283,7 +283,9 @@ async def _open(job: _Job) -> Database:
     if seed := job.plan.seed:
         await asyncio.to_thread(copy_tables, seed.file, job.partial, seed.tables)
         return Database.reopen(job.partial, limits)
-    return Database.create(job.partial, limits)
+    # A table for each node, or more, and one for each check.
+    tables = sum(1 + len(node.checks) for node in job.spec.nodes)
+    return Database.create(job.partial, limits, tables=tables)
 
 
 async def _begin(job: _Job, cursor: Cursor, meta: Mapping[str, str | None]) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from guard_workspace import files
 from taskgraph.database import Cursor, Database
-from taskgraph.engine import LOCK, Limits, cap_address_space, verify
+from taskgraph.engine import LOCK, Limits, block_bytes, cap_address_space, verify
 from taskgraph.errors import OutputError, QueryFailed, SettingsError, WorkspaceError
 
 frame = pl.DataFrame({"a": [1]})
@@ -199,7 +199,7 @@ def test_file_that_is_open_already_is_not_opened_twice(tmp_path: Path) -> None:
 
 ALLOCATION = """
 import resource, sys
-from taskgraph.engine import cap_address_space
+from taskgraph.engine import block_bytes, cap_address_space
 hard = resource.getrlimit(resource.RLIMIT_AS)[1]
 resource.setrlimit(resource.RLIMIT_AS, (hard, hard))  # not what the tests have inherited
 undo = cap_address_space(500_000_000)
@@ -231,3 +231,20 @@ def test_machine_without_the_cap_goes_on_without(monkeypatch: pytest.MonkeyPatch
     before = resource.getrlimit(resource.RLIMIT_AS)
     cap_address_space(1)()
     assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
+@pytest.mark.parametrize(
+    ("tables", "block"),
+    [(0, 262_144), (256, 262_144), (257, 131_072), (2_000, 32_768), (1_000_000, 16_384)],
+)
+def test_blocks_are_as_large_as_the_number_of_tables_allows(tables: int, block: int) -> None:
+    assert block_bytes(tables) == block
+
+
+def test_file_of_many_tables_has_small_blocks_for_good(tmp_path: Path) -> None:
+    path = tmp_path / "work.db"
+    Database.create(path, tables=2_000).close()
+    database = Database.reopen(path)
+    [(size,)] = database.cursor().rows("SELECT block_size FROM pragma_database_size()")
+    database.close()
+    assert size == 32_768
