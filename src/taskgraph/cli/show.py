@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
@@ -15,7 +15,6 @@ from taskgraph.cli.diagram import dot_lines, mermaid_lines
 from taskgraph.cli.ending import write_line
 from taskgraph.cli.pager import write_paged
 from taskgraph.cli.project import read_project
-from taskgraph.cli.selecting import Candidate, selected, unknown_node
 from taskgraph.cli.settings import option, spec_option
 from taskgraph.cli.show_json import node_json, run_json, trace_json
 from taskgraph.cli.show_node import node_lines
@@ -24,11 +23,13 @@ from taskgraph.cli.show_spec import declared_json, declared_lines, spec_json, sp
 from taskgraph.cli.show_trace import trace_lines
 from taskgraph.cli.specs import load_project_spec
 from taskgraph.cli.width import width_of
+from taskgraph.errors import SettingsError
 from taskgraph.evidence import Ask, read_conversation, read_evidence, read_statements
+from taskgraph.graph import Graph
+from taskgraph.namespace import Names
 from taskgraph.report import RunReport, asking, report_of
-from taskgraph.spec import Node
-
-T = TypeVar("T")
+from taskgraph.selection import Selector
+from taskgraph.spec import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,10 @@ class _View:
 @click.argument("target", required=False)
 @spec_option
 @option("node", "-n", help="Show this node in full.")
-@option("select", "-S", multiple=True, help="Only such nodes: match, ma*, kind:sql, status:failed.")
+@option("select", "-S", multiple=True, help="Only these nodes: match, +match, kind:sql.")
 @option("trace", is_flag=True, help="Show every statement of a run.")
-@click.option("--mermaid", "drawn", flag_value="mermaid", help="Write a spec's graph as Mermaid.")
-@click.option("--dot", "drawn", flag_value="dot", help="Write a spec's graph for Graphviz.")
+@click.option("--mermaid", "drawn", flag_value="mermaid", help="Write the graph as Mermaid.")
+@click.option("--dot", "drawn", flag_value="dot", help="Write the graph for Graphviz.")
 @option("json", "as_json", is_flag=True, help="Write JSON.")
 def command(target: str | None, spec: str | None, *, as_json: bool, **wished: Any) -> None:
     """Show a spec's graph, or what is in a .db file.
@@ -83,33 +84,47 @@ def _is_database(target: str) -> bool:
 
 
 def _of_run(path: Path, wish: _Wish) -> _View:
-    if wish.drawn:
-        raise click.UsageError(f"--{wish.drawn} draws a spec, and {str(path)!r} is a run's file.")
     with asking(path) as ask:
-        report = _only(report_of(ask, path), wish.select)
+        whole = report_of(ask, path)
+        selector = _selector(whole)
+        names = selector.chosen(wish.select, ())
+        report = replace(whole, outcomes=tuple(one for one in whole.outcomes if one.node in names))
+        if wish.drawn:
+            return _View(_drawn(selector, names, wish.drawn), run_json(report))
         if wish.trace:
-            return _trace(ask, report, wish)
+            return _trace(ask, names if wish.node is None else {_one(selector, wish.node)}, wish)
         if wish.node is not None:
-            return _node_of_run(ask, report, wish.node, wish.width)
+            return _node_of_run(ask, whole, _one(selector, wish.node), wish.width)
     return _View(run_lines(report, wish.width), run_json(report))
 
 
-def _only(report: RunReport, patterns: tuple[str, ...]) -> RunReport:
-    candidates = [Candidate(one.node, one.kind, one.status) for one in report.outcomes]
-    names = selected(patterns, candidates)
-    kept = tuple(outcome for outcome in report.outcomes if outcome.node in names)
-    return replace(report, outcomes=kept)
+def _selector(report: RunReport) -> Selector:
+    """Returns what knows the nodes of a run; those that a part of a spec left out are not there."""
+    kinds: dict[str, Kind] = {outcome.node: outcome.kind for outcome in report.outcomes}
+    recorded: list[dict[str, Any]] = json.loads(report.meta.get("structure", "[]"))
+    needed = {node["name"]: node["depends_on"] for node in recorded}
+    graph = Graph.of({name: needed.get(name, ()) for name in (*needed, *kinds)}).only(kinds)
+    return Selector(graph, kinds, {one.node: one.status for one in report.outcomes})
 
 
-def _trace(ask: Ask, report: RunReport, wish: _Wish) -> _View:
-    everything = wish.node is None and not wish.select
-    named = [wish.node] if wish.node else [outcome.node for outcome in report.outcomes]
-    statements = read_statements(ask, None if everything else named)
+def _one(selector: Selector, name: str) -> str:
+    """Returns the node of that name, in any case."""
+    found = sorted(selector.chosen((name,), ()))
+    if len(found) > 1:
+        raise SettingsError(
+            f"{name!r} means {len(found)} nodes", "Name one of them, or show all with -S."
+        )
+    return found[0]
+
+
+def _trace(ask: Ask, names: Collection[str], wish: _Wish) -> _View:
+    everything = wish.node is None and not wish.select  # exports too, which are no node's
+    statements = read_statements(ask, None if everything else names)
     return _View(trace_lines(statements, wish.width), trace_json(statements))
 
 
 def _node_of_run(ask: Ask, report: RunReport, node: str, width: int) -> _View:
-    outcome = _named(node, {outcome.node: outcome for outcome in report.outcomes})
+    [outcome] = [outcome for outcome in report.outcomes if outcome.node == node]
     evidence, conversation = read_evidence(ask, outcome), read_conversation(ask, node)
     statements = read_statements(ask, [node])
     return _View(
@@ -122,22 +137,18 @@ def _of_spec(target: str | None, wish: _Wish) -> _View:
     if wish.trace:
         raise click.UsageError("--trace is about a run: name its .db file.")
     spec = load_project_spec(target, read_project(Path.cwd()))
-    if wish.node is not None:
-        return _declared(_named(wish.node, {node.name: node for node in spec.nodes}), wish.width)
-    names = selected(wish.select, [Candidate(node.name, node.kind) for node in spec.nodes])
+    selector = Selector.of(spec, Names.of(spec.nodes).graph, {})
+    names = selector.chosen(wish.select, ())
     if wish.drawn:
-        draw = mermaid_lines if wish.drawn == "mermaid" else dot_lines
-        return _View(draw(spec, names), spec_json(spec, names))
-    if len(names) == 1 and wish.select:
-        return _declared(spec.node(*names), wish.width)
+        return _View(_drawn(selector, names, wish.drawn), spec_json(spec, names))
+    if wish.node is not None:
+        names = {_one(selector, wish.node)}
+    if len(names) == 1 and (wish.node or wish.select):
+        node = spec.node(*names)
+        return _View(declared_lines(node, wish.width), declared_json(node))
     return _View(spec_lines(spec, names, wish.width), spec_json(spec, names))
 
 
-def _declared(node: Node, width: int) -> _View:
-    return _View(declared_lines(node, width), declared_json(node))
-
-
-def _named(name: str, nodes: Mapping[str, T]) -> T:
-    if name not in nodes:
-        raise unknown_node(name, nodes)
-    return nodes[name]
+def _drawn(selector: Selector, names: Collection[str], language: str) -> Iterable[str]:
+    draw = mermaid_lines if language == "mermaid" else dot_lines
+    return draw(selector.graph.only(names), selector.kinds)

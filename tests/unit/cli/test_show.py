@@ -128,6 +128,7 @@ def test_only_some_nodes_are_shown(database: str) -> None:
     text = show(database, "-S", "status:failed").stdout
     assert "sql   story" in text
     assert "sums" not in text
+    assert "story" not in show(database, "-S", "+sums").stdout
 
 
 def test_every_statement_is_told(database: str) -> None:
@@ -162,7 +163,7 @@ def test_graph_is_drawn_for_other_programs() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("out.db", "--dot"), "--dot draws a spec"),
+        (("out.db", "--node", "s*"), "'s*' means 2 nodes"),
         (("spec.py", "--trace"), "--trace is about a run"),
     ],
 )
