@@ -29,7 +29,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "testing",
     ),
     ("earlier", "selection", "compatibility"),
-    ("plan", "playback", "embedded", "page"),
+    ("plan", "playback", "embedded", "diff", "page"),
     ("definitions", "rerun"),
     ("resume",),
     ("tally",),

@@ -13,6 +13,7 @@ from taskgraph.cli.settings import option
 from taskgraph.errors import WorkspaceError
 from taskgraph.llm.recording import demand_new, write_recording
 from taskgraph.playback import recording_of
+from taskgraph.wording import counted
 
 
 @click.command("record")
@@ -35,9 +36,5 @@ def command(file: Path, recording: Path, *, force: bool) -> None:
     write_recording(read, recording)
     nodes = len(set(answers))
     write_line(
-        f"{recording}: {_counted(len(answers), 'answer')} of {_counted(nodes, 'node')}", sys.stdout
+        f"{recording}: {counted(len(answers), 'answer')} of {counted(nodes, 'node')}", sys.stdout
     )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
