@@ -8,6 +8,7 @@ the difference. Judging must not grow with the number of objects.
 
 from __future__ import annotations
 
+import itertools
 import statistics
 import tempfile
 from collections.abc import Callable
@@ -88,9 +89,13 @@ def _names() -> Names:
     )
 
 
+_fresh = itertools.count()
+
+
 def _tried(guard: Guard, sql: str) -> None:
+    # What a text uses is remembered: each is one that nobody has seen.
     with suppress(Refused):
-        for statement in guard.split(sql):  # a guard remembers what it has split, until the next
+        for statement in guard.split(f"{sql.rstrip()} /* {next(_fresh)} */"):
             guard.run(statement, max_rows=100)
 
 

@@ -27,11 +27,12 @@ from taskgraph.guard_policy import (
     PlaceKind,
     judge,
     judge_call,
+    judge_uses,
     lists_tables,
     readable_candidates,
 )
 from taskgraph.namespace import Scope, shown
-from taskgraph.sql import Parser, Statement, builtins
+from taskgraph.sql import Parser, Statement, builtins, queries_in
 from taskgraph.sql_text import (
     AGENT_TEXT,
     SPEC_TEXT,
@@ -222,8 +223,8 @@ class Guard:
     def _judge_queries(self, statement: Statement) -> None:
         if statement.kind == "explain":
             self._judge_explained(statement)
-        for tree in self._parser.trees(statement):
-            judge(tree, self._place(self._rules.reads))
+        for query in queries_in(statement):
+            judge_uses(self._parser.uses(query), self._place(self._rules.reads))
 
     def _judge_explained(self, statement: Statement) -> None:
         # EXPLAIN ANALYZE runs what it explains, and so does EXPLAIN (ANALYZE false).
@@ -264,7 +265,7 @@ class Guard:
         for function in called_names(cut.header):
             judge_call(function, self._scope)
         for body in cut.bodies:
-            judge(self._parser.tree(body), place)
+            judge_uses(self._parser.uses(body), place)
 
     def _plan(self, statement: Statement) -> Tree:
         [(document,)] = self._cursor.rows(

@@ -7,6 +7,7 @@ name of those lists against these tables, so that a new one in a later DuckDB is
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, assert_never
 
@@ -14,7 +15,7 @@ from taskgraph.database import fold
 from taskgraph.errors import Refused
 from taskgraph.namespace import Scope, shown
 from taskgraph.sql import builtins
-from taskgraph.sql_tree import Call, Construct, Relation, Show, TableCall, Tree, uses
+from taskgraph.sql_tree import Call, Construct, Relation, Show, TableCall, Tree, Use, uses
 
 PlaceKind: TypeAlias = Literal["agent_read", "check", "definition"]
 """Where a query stands. What is kept (a definition) must not depend on what the catalog happens to
@@ -79,7 +80,16 @@ def judge(tree: Tree, place: Place) -> None:
     Raises:
         Refused: with what is refused, why, and what to write instead.
     """
-    for use in uses(tree):
+    judge_uses(uses(tree), place)
+
+
+def judge_uses(used: Iterable[Use], place: Place) -> None:
+    """Refuses what `judge` does, of all that a tree reads, calls and contains.
+
+    Raises:
+        Refused: with what is refused, why, and what to write instead.
+    """
+    for use in used:
         match use:
             case Call(name):
                 judge_call(name, place.scope)

@@ -6,9 +6,10 @@ from collections.abc import Generator
 
 import pytest
 
-from taskgraph.errors import Refused
+from taskgraph.errors import Refused, StatementError
 from taskgraph.sql import Parser, Statement, builtins, parser
 from taskgraph.sql_text import AGENT_TEXT
+from taskgraph.sql_tree import uses
 
 
 @pytest.fixture(scope="module")
@@ -158,3 +159,17 @@ def test_builtins_are_duckdbs_own() -> None:
     assert "columns" not in own.relations
     assert "memory_limit" in own.settings
     assert builtins() is own
+
+
+def test_queries_learnt_together_are_known_as_each_by_itself(parse: Parser) -> None:
+    learnt = [f"SELECT f{n}(a) FROM t{n} JOIN t{n} b USING (a)" for n in range(3)]
+    parse.learn([*learnt, "SELECT FROM WHERE", "DROP VIEW v"])
+    alone = [tuple(dict.fromkeys(uses(parse.tree(query)))) for query in learnt]
+    assert [parse.uses(query) for query in learnt] == alone
+
+
+@pytest.mark.parametrize("query", ["SELECT FROM WHERE learnt", "DROP VIEW learnt"])
+def test_what_cannot_be_learnt_is_refused_when_it_is_asked_for(parse: Parser, query: str) -> None:
+    parse.learn([query])
+    with pytest.raises(StatementError):
+        parse.uses(query)

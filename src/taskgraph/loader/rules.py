@@ -11,7 +11,7 @@ from taskgraph.loader.draft import Draft
 from taskgraph.loader.fields import nearest
 from taskgraph.loader.frame import Frame, dependency_problems, name_problems, output_problems
 from taskgraph.loader.references import definition_problems, found_in, read_problems
-from taskgraph.loader.script import script_of
+from taskgraph.loader.script import queries_of, script_of, splits_of
 from taskgraph.spec import SourceNode
 from taskgraph.sql import Parser
 from taskgraph.sql_tree import read_tree
@@ -24,7 +24,12 @@ def problems_of(drafts: Sequence[Draft]) -> tuple[Problem, ...]:
         # Thousands of queries that only parse: nothing in them to optimise, or to share out.
         connection.execute("SET enable_optimizer = false; SET threads = 1")
         parse = Parser(connection)
-        scripts = [script_of(draft, parse, frame.names) for draft in drafts]
+        splits = [splits_of(draft, parse) for draft in drafts]
+        parse.learn(query for of_draft in splits for query in queries_of(of_draft))
+        scripts = [
+            script_of(draft, of_draft, parse, frame.names)
+            for draft, of_draft in zip(drafts, splits, strict=True)
+        ]
         plans = {
             kind: str(connection.execute("SELECT json_serialize_plan(?)", [query]).fetchall()[0][0])
             for kind, query in _casts(drafts).items()

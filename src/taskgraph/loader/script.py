@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import TypeAlias
 
 from taskgraph.database import fold
 from taskgraph.errors import Problem, Refused, StatementError
-from taskgraph.guard_policy import Place, judge
+from taskgraph.guard_policy import Place, judge_uses
 from taskgraph.loader.draft import Draft
 from taskgraph.namespace import Names, Scope
 from taskgraph.spec import Node, SqlNode
-from taskgraph.sql import Outline, Parser, Statement
+from taskgraph.sql import Outline, Parser, Statement, queries_in
 from taskgraph.sql_text import without_comments_before
 
 _DEFINITIONS = frozenset({"create_view", "create_macro", "drop_view", "drop_macro"})
@@ -21,7 +21,6 @@ _PLACE = re.compile(r"(?P<words>.*?)\n\nLINE (?P<line>\d+): (?P<text>.*?)\n *\^+
 _LONGEST_SHOWN = 60
 _DATABASE = "main"
 """Which file a spec will be run into is not known, so that no text can name it."""
-_Faults: TypeAlias = Callable[[Sequence[Statement], Sequence[Outline]], Iterator[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,22 +82,54 @@ class _AnyName(Scope):
         return "a source node brings data in"
 
 
-def script_of(draft: Draft, parse: Parser, names: Names) -> Script:
-    """Reads the texts of one entry; none of an entry whose name or kind is not known."""
+@dataclass(frozen=True, slots=True)
+class Split:
+    """One SQL text of a node, in its statements."""
+
+    field: str
+    is_work: bool
+    """Whether it is what an SQL node runs; a check otherwise."""
+    statements: tuple[Statement, ...]
+    fault: str | None = None
+    """Why there are none."""
+
+
+def splits_of(draft: Draft, parse: Parser) -> tuple[Split, ...]:
+    """Splits the texts of one entry, its work first; none of an entry whose kind is not known."""
     node = draft.node
     if node is None:
-        return Script(None, ())
-    scope = _AnyName(names, node.name)
-    work = None
+        return ()
+    work = []
     if isinstance(node, SqlNode) and "sql" not in draft.faulty:
-        place = Place(scope, _DATABASE, "definition")
-        work = _text(f"{draft.label}, sql", node.sql, parse, _work_faults, place)
-    place = Place(scope, _DATABASE, "check")
-    checks = (
-        _text(f"{draft.label}, {field}", query, parse, _check_faults, place)
-        for field, query in _queries(node)
+        work = [_split("sql", node.sql, parse, is_work=True)]
+    checks = (_split(field, query, parse, is_work=False) for field, query in _queries(node))
+    return (*work, *checks)
+
+
+def _split(field: str, sql: str, parse: Parser, *, is_work: bool) -> Split:
+    try:
+        return Split(field, is_work, parse.split(sql))
+    except StatementError as error:
+        return Split(field, is_work, (), str(error))
+
+
+def queries_of(splits: Iterable[Split]) -> Iterator[str]:
+    """Yields every query in them, as far as one can be cut out."""
+    for statement in (statement for split in splits for statement in split.statements):
+        with suppress(StatementError):
+            yield from queries_in(statement)
+
+
+def script_of(draft: Draft, splits: Sequence[Split], parse: Parser, names: Names) -> Script:
+    """Reads the texts of one entry; none of an entry whose name or kind is not known."""
+    if draft.node is None:
+        return Script(None, ())
+    scope = _AnyName(names, draft.node.name)
+    texts = [(split, _text(draft.label, split, parse, scope)) for split in splits]
+    return Script(
+        next((text for split, text in texts if split.is_work), None),
+        tuple(text for split, text in texts if not split.is_work),
     )
-    return Script(work, tuple(checks))
 
 
 def _queries(node: Node) -> Iterator[tuple[str, str]]:
@@ -108,13 +139,18 @@ def _queries(node: Node) -> Iterator[tuple[str, str]]:
         yield f"validate_sql[{position}]", query
 
 
-def _text(where: str, sql: str, parse: Parser, faults: _Faults, place: Place) -> Text:
+def _text(label: str, split: Split, parse: Parser, scope: Scope) -> Text:
+    where = f"{label}, {split.field}"
+    if split.fault:
+        return Text(where, (), (Problem(where, _in_one_line(split.fault)),))
     try:
-        statements = parse.split(sql)
-        outlines = tuple(parse.outline(statement) for statement in statements)
+        outlines = tuple(parse.outline(statement) for statement in split.statements)
     except StatementError as error:
         return Text(where, (), (Problem(where, _in_one_line(str(error))),))
-    messages = [*faults(statements, outlines), *_refusals(statements, parse, place)]
+    faults = _work_faults if split.is_work else _check_faults
+    place = Place(scope, _DATABASE, "definition" if split.is_work else "check")
+    refusals = _refusals(split.statements, parse, place)
+    messages = [*faults(split.statements, outlines), *refusals]
     return Text(where, outlines, tuple(Problem(where, message) for message in messages))
 
 
@@ -135,8 +171,8 @@ def _refusals(statements: Iterable[Statement], parse: Parser, place: Place) -> I
     """Says what the guard will refuse, as far as that shows without a database."""
     for statement in statements:
         try:
-            for tree in parse.trees(statement):
-                judge(tree, place)
+            for query in queries_in(statement):
+                judge_uses(parse.uses(query), place)
         except Refused as refusal:
             yield str(refusal)
 
