@@ -53,7 +53,7 @@ _RELIED_ON: Mapping[str, str] = {
 _LARGEST_BLOCK, _SMALLEST_BLOCK = 256 * 1024, 16 * 1024
 """Bytes: DuckDB's default and its least; DuckDB 1.4 reads files of both."""
 _FIRST_BLOCKS_BYTES = 64 * 1024 * 1024
-_MEMORY_SHARE = "60%"
+MEMORY_SHARE = "60%"
 """Python, the frames it reads and what DuckDB does not count need the rest."""
 
 
@@ -101,7 +101,7 @@ def lock(raw: duckdb.DuckDBPyConnection, path: Path, limits: Limits) -> None:
     [(locked,)] = raw.execute("SELECT current_setting('lock_configuration')").fetchall()
     if locked:
         raise OutputError(f"{path.name!r} is open in this process already")
-    _set_limit(raw, "memory_limit", limits.memory or _MEMORY_SHARE)
+    _set_limit(raw, "memory_limit", limits.memory or MEMORY_SHARE)
     free = shutil.disk_usage(path.parent).free
     _set_limit(raw, "max_temp_directory_size", limits.temp_directory_size or f"{free // 2048}KiB")
     if limits.threads:

@@ -15,8 +15,16 @@ import polars as pl
 import pytest
 
 from guard_workspace import files
+from taskgraph.cli.settings import SETTINGS
 from taskgraph.database import Cursor, Database
-from taskgraph.engine import LOCK, Limits, block_bytes, cap_address_space, verify
+from taskgraph.engine import (
+    LOCK,
+    MEMORY_SHARE,
+    Limits,
+    block_bytes,
+    cap_address_space,
+    verify,
+)
 from taskgraph.errors import OutputError, QueryFailed, SettingsError, WorkspaceError
 
 frame = pl.DataFrame({"a": [1]})
@@ -184,9 +192,14 @@ def test_limits_come_from_the_machine_unless_given(tmp_path: Path) -> None:
     database = Database.create(tmp_path / "given.db", given)
     cursor = database.cursor()
     assert setting(cursor, "memory_limit") == "476.8 MiB"
-    assert setting(cursor, "threads") == "2"
+    assert setting(cursor, "threads") == "2" == str(database.threads)
     assert setting(cursor, "max_temp_directory_size") == "95.3 MiB"
     database.close()
+
+
+def test_help_tells_the_default() -> None:
+    [memory] = [one for one in SETTINGS if one.option == "memory-limit"]
+    assert memory.without == MEMORY_SHARE
 
 
 def test_file_that_is_open_already_is_not_opened_twice(tmp_path: Path) -> None:

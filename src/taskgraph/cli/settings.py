@@ -76,7 +76,7 @@ SETTINGS = (
     Setting("max-cost", "max_cost", _Positive(), "US dollars for the run.", without=_NO_LIMIT),
     Setting("max-tokens", "max_tokens", _COUNT, "Tokens for the run.", without=_NO_LIMIT),
     Setting("query-timeout", "query_timeout_s", _Positive(), "Seconds per agent's statement."),
-    Setting("memory-limit", "memory_limit", _Memory(), "Memory for DuckDB.", without="80%"),
+    Setting("memory-limit", "memory_limit", _Memory(), "Memory for DuckDB.", without="60%"),
     Setting("threads", "threads", _THREADS, "Threads for DuckDB.", without="one per core"),
     Setting(
         "embed-imports",
@@ -106,9 +106,19 @@ def spec_option(function: Function) -> Function:
 
 def run_settings_options(function: Function) -> Function:
     """Gives a command an option for each of the run's settings."""
-    for setting in reversed(SETTINGS):
-        function = _setting_option(setting, setting.without or True)(function)
-    return function
+    return settings_options_without()(function)
+
+
+def settings_options_without(*names: str) -> Callable[[Function], Function]:
+    """Gives a command the options of `run`, but for those that it has in a form of its own."""
+
+    def add(function: Function) -> Function:
+        for setting in reversed(SETTINGS):
+            if setting.option not in names:
+                function = _setting_option(setting, setting.without or True)(function)
+        return function
+
+    return add
 
 
 def resume_settings_options(function: Function) -> Function:
