@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import subprocess
@@ -29,20 +30,33 @@ ELSEWHERE = {
 """Commands that are not run here, and why."""
 
 
-def arguments(command: str) -> list[str]:
-    """The command with this environment's programs in the place of uv's."""
+def split(command: str) -> tuple[dict[str, str], list[str]]:
+    """What a command sets in its environment, and its words."""
     words = shlex.split(command)
+    variables = [word for word in words if re.match(r"[A-Z_]+=", word)]
+    return dict(one.split("=", 1) for one in variables), words[len(variables) :]
+
+
+def arguments(words: list[str]) -> list[str]:
+    """The command with this environment's programs in the place of uv's."""
     if words[:2] == ["uv", "run"]:
         words = words[2:]
     if words[:3] == ["uvx", "--from", "duckdb-cli"]:
         return [str(Path(sys.executable).with_name("duckdb")), *words[4:]]
-    assert words[0] == "taskgraph", command
+    assert words[0] == "taskgraph", words
     return [sys.executable, "-m", "taskgraph", *words[1:]]
 
 
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    variables, words = split(command)
     return subprocess.run(
-        arguments(command), cwd=folder, capture_output=True, text=True, timeout=300, check=False
+        arguments(words),
+        cwd=folder,
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
     )
 
 
@@ -67,6 +81,17 @@ def test_every_command_runs_as_printed(clone: Path) -> None:
             in_clone = "expenses" in part or "examples" in part or "spec.py" in part
             done = run(part, clone if in_clone else folder)
             assert done.returncode == 0, f"{part}\n{done.stdout}{done.stderr}"
+            if " rerun " in part:
+                assert_printed(part, done.stderr)
+
+
+def assert_printed(command: str, output: str) -> None:
+    """Whatever the README prints below a command stands in its output, but for times."""
+    printed = README.partition(f"$ {command}\n```\n\n```\n")[2].partition("```")[0]
+    lines = [re.sub(r"\d+(\.\d)?s", "#", line) for line in printed.splitlines()]
+    assert lines
+    for line in lines:
+        assert line in re.sub(r"\d+(\.\d)?s", "#", output).splitlines()
 
 
 def test_no_command_is_left_out_that_is_gone() -> None:
