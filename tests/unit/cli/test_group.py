@@ -56,3 +56,9 @@ def test_mistyped_command_is_a_usage_error_with_the_nearest() -> None:
     assert result.exit_code == 2
     assert "Did you mean" in result.stderr
     assert "show" in result.stderr
+
+
+def test_shell_completes_commands_and_their_options() -> None:
+    asked = {"_TASKGRAPH_COMPLETE": "bash_complete", "COMP_WORDS": "taskgraph show --tr"}
+    told = CliRunner().invoke(group, [], prog_name="taskgraph", env={**asked, "COMP_CWORD": "2"})
+    assert told.stdout == "plain,--trace\n"

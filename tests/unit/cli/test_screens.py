@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
-from screens import WIDTHS, assert_screen, make_run
+from screens import FOLDER, WIDTHS, assert_screen, make_run
 from taskgraph.cli import group
 from taskgraph.cli.console import PlainLines
 from taskgraph.events import NodeEnded, NodeStarted, RunEnded, RunStarted
@@ -54,3 +55,9 @@ def test_what_a_run_prints_without_a_terminal(width: int) -> None:
         listen(NodeEnded(outcome))
     listen(RunEnded("out.db", "failed", outcomes, 9876.0))
     assert_screen("run", width, "\n".join(lines) + "\n")
+
+
+def test_readme_shows_what_a_run_prints() -> None:
+    readme = (FOLDER.parents[2] / "README.md").read_text(encoding="utf-8")
+    [failure] = re.findall(r"^```\n(── FAIL .*?)^```", readme, re.DOTALL | re.MULTILINE)
+    assert failure in (FOLDER / "run_80.txt").read_text(encoding="utf-8")
