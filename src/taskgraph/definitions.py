@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from taskgraph.database import Cursor, fold
 from taskgraph.errors import QueryStuck, QueryTimeout, StatementError, WorkspaceError
-from taskgraph.events import Definition, Outcome, StatementRun
+from taskgraph.events import Definition, Outcome, SourceFile, StatementRun
 from taskgraph.guard import Guard, StatementResult
 from taskgraph.namespace import Scope
 from taskgraph.plan import Plan
@@ -92,7 +92,9 @@ def _macros(outcome: Outcome) -> list[Definition]:
     return [one for one in outcome.definitions if fold(one.name) not in tables]
 
 
-def taken_table(node: str, table: str, row_count: int, why: str) -> StatementRun:
+def taken_table(
+    node: str, table: str, row_count: int, why: str, files: tuple[SourceFile, ...] = ()
+) -> StatementRun:
     """Returns what the trace says of a table that came with an earlier file."""
     return StatementRun(
         node=node,
@@ -101,6 +103,7 @@ def taken_table(node: str, table: str, row_count: int, why: str) -> StatementRun
         query=f"{table}: {why}",
         row_count=row_count,
         elapsed_ms=0.0,
+        files=files,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 from taskgraph.catalog import Shape
 from taskgraph.database import Row, read_only
 from taskgraph.errors import WorkspaceError
-from taskgraph.events import Definition, Outcome, Saved
+from taskgraph.events import Definition, Outcome, Saved, SourceFile
 from taskgraph.report import read_meta, read_outcomes
 
 Action: TypeAlias = Literal["run", "reuse", "review", "keep", "leave"]
@@ -57,6 +57,8 @@ class Takeover:
     """By node: those that passed."""
     shapes: Mapping[str, Shape]
     """By table."""
+    files: Mapping[str, tuple[SourceFile, ...]]
+    """By source, what it was read from."""
 
     def to_json(self) -> str:
         """Writes it as one text."""
@@ -72,6 +74,10 @@ class Takeover:
             steps={node: Step(**step) for node, step in value["steps"].items()},
             works={node: _work_from(work) for node, work in value["works"].items()},
             shapes={table: Shape(**shape) for table, shape in value["shapes"].items()},
+            files={
+                node: tuple(SourceFile(**file) for file in files)
+                for node, files in value["files"].items()
+            },
         )
 
     def saved(self, outcomes: Iterable[Outcome]) -> Saved | None:
@@ -137,6 +143,7 @@ class Earlier:
                 if outcome.kind != "source" and self.has(node)
             },
             shapes=self.shapes,
+            files={node: outcome.files for node, outcome in self.outcomes.items() if outcome.files},
         )
 
     def _written(self) -> Mapping[str, Work]:
@@ -171,6 +178,11 @@ def read_earlier(path: Path) -> Earlier:
             return connection.execute(query).fetchall()
 
         meta = read_meta(ask, path)
+        if "structure" not in meta:
+            raise WorkspaceError(
+                f"{str(path)!r} does not say how its spec is built: an older Taskgraph wrote it",
+                hint="Run its spec once more: taskgraph run.",
+            )
         if meta["status"] not in ("passed", "failed"):
             raise WorkspaceError(
                 f"the run of {str(path)!r} has not ended: {meta['status']}",

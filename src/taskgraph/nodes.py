@@ -72,7 +72,9 @@ async def _take_source(shop: Workshop, node: SourceNode, cursor: Cursor) -> None
 
     rows = await shop.in_thread(cursor, count)
     why = shop.plan.steps[node.name].why
-    shop.emit(taken_table(node.name, node.name, rows, why))
+    takeover = shop.plan.takeover
+    files = takeover.files.get(node.name, ()) if takeover else ()
+    shop.emit(taken_table(node.name, node.name, rows, why, files))
     tables = ((node.name, rows),)
     _demand(await shop.try_to_pass(node, cursor, tables=tables, reused=why))
 

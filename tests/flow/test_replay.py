@@ -122,6 +122,13 @@ def test_record_writes_what_was_written_while_the_run_went_on(folder: Path) -> N
     assert command("record", "jan.db", "recording.jsonl", "--force").exit_code == 0
 
 
+def test_rerun_without_a_model_differs_in_nothing(folder: Path) -> None:
+    done = command("rerun", "jan.db", "-o", "again.db", "--no-llm")
+    assert done.exit_code == 0, done.stderr
+    found = command("diff", "jan.db", "again.db", "--exit-code")
+    assert found.exit_code == 0, found.stdout
+
+
 def test_other_data_stops_at_the_first_difference_and_shows_its_lines(folder: Path) -> None:
     (folder / "orders.csv").write_text("id,amount\n1,5.0\n2,7.5\n3,9.5\n")
 
