@@ -43,7 +43,7 @@ from taskgraph.sql_text import (
     explained,
     is_plain_view,
 )
-from taskgraph.sql_tree import Tree, read_tree
+from taskgraph.sql_tree import Show, Tree, read_tree
 
 Mode: TypeAlias = Literal["agent", "sql_node", "check"]
 """Who asks: `agent` reads and defines, `sql_node` defines, `check` reads."""
@@ -206,12 +206,20 @@ class Guard:
 
     def _read(self, statement: Statement, max_rows: int) -> StatementResult:
         self._judge_queries(statement)
-        listed = statement.kind == "select" and lists_tables(self._parser.tree(statement.text))
+        listed = self._lists_tables(statement)
         with self._cursor.read_only():
             result = self._cursor.fetch(statement.text, _MAX_LISTED if listed else max_rows)
         if listed:
             result = self._readable(result, max_rows)
         return StatementResult(self._rules.kinds[statement.kind], statement.text, None, result)
+
+    def _lists_tables(self, statement: Statement) -> bool:
+        # The tree is needed for what shows something only, and what is used is known by now.
+        return (
+            statement.kind == "select"
+            and any(isinstance(use, Show) for use in self._parser.uses(statement.text))
+            and lists_tables(self._parser.tree(statement.text))
+        )
 
     def _readable(self, listed: Result, max_rows: int) -> Result:
         """Leaves out what the node may not read: it differs with what else happens to run."""
