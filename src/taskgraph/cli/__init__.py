@@ -25,6 +25,7 @@ _COMMANDS = {
     "record": "Write a run's model answers as text, for --replay.",
     "show": "Show a spec's graph, or what is in a .db file.",
     "report": "Write what is in a .db file as one HTML page.",
+    "eval": "Score models: runs of a spec against tables of gold.",
     "diff": "Show what differs between two .db files.",
     "extract-spec": "Write the spec that a .db was made from.",
     "inspect-xlsx": "Look into a workbook: sheets, tables, formulas.",
