@@ -56,6 +56,7 @@ def _head(report: RunReport, width: int) -> Iterator[str]:
         "spec": origin.get("file") or origin.get("module") or "built in memory",
         "started": _moment(report.meta.get("created_at_utc")),
         "finished": _moment(report.meta.get("finished_at_utc")),
+        "status": report.status,
         "model": f"{', '.join(asked)} ({effort})" if asked else None,
     }
     for label, text in facts.items():

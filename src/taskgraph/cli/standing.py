@@ -22,10 +22,14 @@ from taskgraph.events import (
     StatementRun,
     Warned,
 )
-from taskgraph.llm.messages import NOTHING_USED, AssistantMessage, ToolCall, Usage
+from taskgraph.llm.messages import NOTHING_USED, AssistantMessage, ToolCall, ToolMessage, Usage
 from taskgraph.spec import Kind
 
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
+_CREATE = re.compile(r"^CREATE (OR REPLACE )?(?=VIEW|MACRO)", re.IGNORECASE)
+"""What every definition begins with."""
+_CHECKED = "its work is checked"
+"""What happens after an answer that asks for nothing."""
 
 
 @dataclass
@@ -37,10 +41,12 @@ class Running:
     """On the view's clock, in seconds."""
     turns: int = 0
     usage: Usage = NOTHING_USED
-    thinks: bool = False
-    """A model is asked; otherwise a statement runs."""
     statement: str = ""
     """The last one, in one line and without comments."""
+    asked_for: list[str] = field(default_factory=list[str])
+    """The first statement of each call of the last answer that has no result yet."""
+    thinks: bool = False
+    """A model is asked."""
 
 
 @dataclass
@@ -111,29 +117,32 @@ def _note(running: Running, event: ModelAnswered | CallLost | Said | StatementRu
         case ModelAnswered(response=response):
             running.turns += 1
             running.usage += response.usage
-            running.statement = _first_statement(response.message.tool_calls) or running.statement
+            running.asked_for = [_first_statement(call) for call in response.message.tool_calls]
+            running.thinks = False
+            running.statement = next(iter(running.asked_for), _CHECKED) or running.statement
         case CallLost(cost_usd=cost_usd):
             running.usage += Usage(cost_usd=cost_usd or None)
         case StatementRun(query=query):
             running.statement = in_one_line(query)
+        case Said(message=AssistantMessage()):
+            pass
         case Said(message=message):
-            # Whatever joins a conversation goes to the model next, but for what the model said.
-            running.thinks = not isinstance(message, AssistantMessage)
+            if isinstance(message, ToolMessage) and running.asked_for:
+                running.asked_for.pop(0)
+            running.thinks = not running.asked_for
+            running.statement = next(iter(running.asked_for), "") or running.statement
 
 
-def _first_statement(calls: tuple[ToolCall, ...]) -> str:
-    """Returns the SQL of the first call that has any; what models write may be malformed."""
-    for call in calls:
-        try:
-            arguments: Any = json.loads(call.arguments)
-        except ValueError:
-            continue
-        sql = cast("Any", arguments).get("sql") if isinstance(arguments, dict) else None
-        if isinstance(sql, str):
-            return in_one_line(sql)
-    return ""
+def _first_statement(call: ToolCall) -> str:
+    """Returns the SQL of a call, if it has any; what models write may be malformed."""
+    try:
+        arguments: Any = json.loads(call.arguments)
+    except ValueError:
+        return ""
+    sql = cast("Any", arguments).get("sql") if isinstance(arguments, dict) else None
+    return in_one_line(sql) if isinstance(sql, str) else ""
 
 
 def in_one_line(sql: str) -> str:
-    """Returns a statement's words, without comments and line breaks."""
-    return " ".join(_COMMENT.sub(" ", sql[:2000]).split())
+    """Returns a statement's words, without comments, line breaks and the word CREATE."""
+    return _CREATE.sub("", " ".join(_COMMENT.sub(" ", sql[:2000]).split()))

@@ -34,6 +34,7 @@ from taskgraph.llm.messages import (
     ToolCall,
     ToolMessage,
     Usage,
+    UserMessage,
 )
 
 SQL = "-- look first\nSELECT count(*) AS orders,\n    sum(amount) AS amount FROM clean_orders"
@@ -182,3 +183,23 @@ def test_nodes_that_end_at_once_do_not_flicker(clock: StillClock) -> None:
     view.close()
     assert "slow" in text
     assert "quick" not in text
+
+
+def test_what_an_agent_does_is_told_as_it_goes_from_call_to_call(clock: StillClock) -> None:
+    view, _ = view_of(clock, 80, 24)
+    view(RunStarted("out.db", (("a", "prompt"),)))
+    steps: dict[str, Event] = {
+        "begins": NodeStarted("a", "prompt"),
+        "thinks": Said("a", 1, UserMessage("Do it.")),
+        "SELECT 1": answered("a", "SELECT 1", "CREATE OR REPLACE VIEW a_x AS SELECT 2"),
+        "VIEW a_x AS": Said("a", 3, ToolMessage("0", "1 row")),
+        "after VIEW a_x": Said("a", 4, ToolMessage("1", "created")),
+        "its work is checked": answered("a"),
+        "after its work is": Said("a", 6, UserMessage("Not accepted yet.")),
+    }
+    told: list[str] = []
+    for event in steps.values():
+        view(event)
+        told.append(view.picture().plain)
+    view.close()
+    assert [step for step, text in zip(steps, told, strict=True) if f"  {step}" not in text] == []
