@@ -159,3 +159,53 @@ def test_run_goes_on_and_ends_without_a_statement_that_nothing_can_stop(
     ]
     assert done.returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["out.db"]
+
+
+WHOLE_RUN = """
+import asyncio, sys
+from functools import partial
+from pathlib import Path
+
+import taskgraph.runner as runner
+from builders import prompt, source, spec_of, sql
+from running import run_spec
+from taskgraph.llm.scripted import ScriptedModel, run_sql
+from taskgraph.settings import RunSettings
+
+BOMB = "levenshtein(repeat('ab', 200000), repeat('ba', 200000))"
+runner.Limits = partial(runner.Limits, stuck_after_s=0.5)  # the test has less patience
+spec = spec_of(
+    source("orders", [{"id": n} for n in range(5)]),
+    prompt("bomb", depends_on=["orders"], output_columns={"bomb_count": ["n"]}),
+    sql("after", "CREATE VIEW after_all AS FROM bomb_count", ["bomb"]),
+)
+model = ScriptedModel({
+    "bomb": [
+        run_sql(f"SELECT {BOMB}"),
+        run_sql("CREATE VIEW bomb_count AS SELECT count(*) AS n FROM orders"),
+        "There are five.",
+    ]
+})
+settings = RunSettings(query_timeout_s=0.3)
+ran = asyncio.run(run_spec(spec, Path(sys.argv[1]), model=model, settings=settings))
+print(*ran.statuses.values(), ran.rows("FROM after_all"))
+for success, error in ran.rows("SELECT success, error FROM _trace WHERE query LIKE 'SELECT leven%'"):
+    print(success, error)
+"""
+
+
+@pytest.mark.slow
+def test_whole_run_passes_beside_a_statement_that_nothing_can_stop(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WHOLE_RUN, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+    )
+    assert done.returncode == 0, done.stderr
+    ended, refused = done.stdout.splitlines()
+    assert ended == "passed passed passed [(5,)]"
+    assert refused.startswith("False it did not end 0.5 s after it was interrupted, and goes on")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.db"]
