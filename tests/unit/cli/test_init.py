@@ -86,3 +86,35 @@ def test_place_that_cannot_be_written_is_an_error(folder: Path) -> None:
     result = init()
     assert result.exit_code == 2
     assert "Error: cannot write specs/main.py" in result.stderr
+
+
+def test_an_example_is_copied_with_what_it_imports_and_the_next_command(folder: Path) -> None:
+    result = init("--example", "reconciliation")
+    assert result.exit_code == 0
+    last = result.stdout.splitlines()[-1]
+    assert last.startswith("Next:  taskgraph run --spec examples/bank_reconciliation/")
+    assert (folder / "examples" / "scoring.py").is_file()
+    spec = last.partition("--spec ")[2].partition(" ")[0]
+    assert CliRunner().invoke(group, ["show", spec]).exit_code == 0
+    assert "__pycache__" not in result.stdout
+
+
+@pytest.mark.parametrize("name", ["expenses", "flights"])
+def test_every_example_says_how_it_is_run(folder: Path, name: str) -> None:
+    assert f"Next:  taskgraph run --spec examples/{name}/spec.py" in init("--example", name).stdout
+
+
+def test_files_of_an_example_are_kept_unless_replaced(folder: Path) -> None:
+    spec = folder / "examples" / "flights" / "spec.py"
+    init("--example", "flights")
+    spec.write_text("mine")
+    assert "kept   examples/flights/spec.py" in init("--example", "flights").stdout
+    assert spec.read_text() == "mine"
+    init("--example", "flights", "--force")
+    assert spec.read_text() != "mine"
+
+
+def test_unknown_example_is_answered_with_those_there_are(folder: Path) -> None:
+    result = init("--example", "payroll")
+    assert result.exit_code == 2
+    assert "There are bank_reconciliation, " in result.stderr
