@@ -11,6 +11,7 @@ that may be asked again.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import random
@@ -29,6 +30,9 @@ import duckdb
 
 from dying import EARLY, LATE, Moment
 from killed_spec import CALLS, DAYS, MODEL, SCRIPT, SPEC, Call, call_of, serving
+from replaying import differences, replay
+from running import DEFAULTS, Made
+from taskgraph.loader import load_spec
 from taskgraph.testing import FakeOpenRouter
 
 MOST_KILLS = 6
@@ -230,6 +234,7 @@ def survive(kills: int, seed: int) -> Figures:
                 _kill_often(run, chance, min(MOST_KILLS, kills - figures.kills.total()), events)
                 figures.asked_again += run.asked_in_vain()
                 _compare(contents(run.file), expected)
+                _play_back(run)
             except AssertionError as error:
                 figures.failures.append(f"run {figures.runs} of seed {seed}: {error}")
         figures.runs += 1
@@ -242,6 +247,15 @@ def _kill_often(run: Run, chance: random.Random, most: int, events: int) -> None
         if not run.kill(chance, events, left) or run.file.exists():
             return
     run.go_on()
+
+
+def _play_back(run: Run) -> None:
+    """What was killed and went on plays as if it had not been."""
+    spec = load_spec("spec.py", directory=run.folder)
+    folder = run.folder / "played"
+    folder.mkdir()
+    played = asyncio.run(replay(Made(run.file, spec, DEFAULTS), folder))
+    assert differences(run.file, played) == []
 
 
 def _compare(found: Mapping[str, list[Row]], expected: Mapping[str, list[Row]]) -> None:

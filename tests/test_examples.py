@@ -14,6 +14,9 @@ import openpyxl
 import polars as pl
 import pytest
 
+from taskgraph.llm.recording import read_recording
+from taskgraph.playback import recording_of
+
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FLIGHTS = EXAMPLES / "flights" / "data"
 EXPENSES = EXAMPLES / "expenses"
@@ -203,6 +206,20 @@ def expenses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = _run(folder, "-m", "taskgraph", "run", "--spec", EXPENSES / "spec.py", *recorded)
     assert done.returncode == 0, done.stderr
     return folder / "expenses.db"
+
+
+@needs_recording
+@pytest.mark.slow
+def test_file_of_the_expenses_holds_their_recording(expenses: Path) -> None:
+    """So that the file replays as the recording does: the same answers to the same questions."""
+    kept, recording = recording_of(expenses), read_recording(RECORDING)
+
+    for one, other in zip(kept.calls, recording.calls, strict=True):
+        assert (one.node, one.step, one.messages) == (other.node, other.step, other.messages)
+        assert one.answer is not None
+        assert other.answer is not None
+        assert one.answer.message == other.answer.message
+    assert kept.circumstances.threads == recording.circumstances.threads
 
 
 @needs_recording

@@ -129,6 +129,22 @@ def test_rerun_without_a_model_differs_in_nothing(folder: Path) -> None:
     assert found.exit_code == 0, found.stdout
 
 
+def test_rerun_that_an_agent_had_to_repair_is_played_back(
+    folder: Path, fake: FakeOpenRouter
+) -> None:
+    view = "CREATE OR REPLACE VIEW match_result AS SELECT id, paid AS amount FROM orders"
+    (folder / "orders.csv").write_text("id,paid\n1,5.0\n2,7.5\n")
+    fake.agent("match").reply(sql_call(view)).reply("The column has another name.")
+    again = ("rerun", "jan.db", "--reingest")
+    repaired = command(*again, "-o", "feb.db", "--base-url", fake.base_url)
+    assert "REPAIR prompt match" in repaired.stderr
+
+    played = command(*again, "-o", "again.db", "--replay", "feb.db", "--no-llm")
+
+    assert played.exit_code == 0, played.stderr
+    assert differences(folder / "feb.db", folder / "again.db") == []
+
+
 def test_other_data_stops_at_the_first_difference_and_shows_its_lines(folder: Path) -> None:
     (folder / "orders.csv").write_text("id,amount\n1,5.0\n2,7.5\n3,9.5\n")
 
