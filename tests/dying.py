@@ -8,6 +8,7 @@ whatever it does then.
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import sys
@@ -43,11 +44,10 @@ LATE = MOMENTS[3:]
 
 def die_at(moment: Moment, number: int, delay_s: float) -> None:
     """Arranges for the death of this process."""
-    left = [None] * number
+    times = itertools.count(1)
 
     def come() -> None:
-        left.pop()
-        if not left:
+        if next(times) == number:
             threading.Thread(target=_die, args=(delay_s,)).start()
 
     owner, name = _PLACES[moment]

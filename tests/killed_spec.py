@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from typing import TypeAlias
 
 from taskgraph.testing import Answer, FakeOpenRouter, Seen, ServerState, model_entry
@@ -132,9 +131,8 @@ def _answer(seen: Seen) -> Answer:
     return SCRIPT[node][step - 1]
 
 
-@contextlib.contextmanager
-def serving() -> Generator[FakeOpenRouter]:
+def serving() -> FakeOpenRouter:
     """A server that answers by what was said before: the same question, the same answer."""
-    with FakeOpenRouter(state=ServerState(models=[model_entry(MODEL)])) as server:
-        server.default(_answer)
-        yield server
+    server = FakeOpenRouter(state=ServerState(models=[model_entry(MODEL)]))
+    server.default(_answer)
+    return server

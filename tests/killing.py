@@ -21,8 +21,9 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -227,19 +228,32 @@ def survive(kills: int, seed: int) -> Figures:
         events = reference.go_on()
         expected = contents(reference.file)
     while figures.kills.total() < kills:
-        with tempfile.TemporaryDirectory() as folder, serving() as server:
+        chance = random.Random(f"{seed}/{figures.runs}")
+        most = min(MOST_KILLS, kills - figures.kills.total())
+        with tempfile.TemporaryDirectory() as folder:
+            server = serving()
             run = Run(Path(folder), server)
-            chance = random.Random(f"{seed}/{figures.runs}")
             try:
-                _kill_often(run, chance, min(MOST_KILLS, kills - figures.kills.total()), events)
+                with server:
+                    _kill_often(run, chance, most, events)
                 figures.asked_again += run.asked_in_vain()
                 _compare(contents(run.file), expected)
                 _play_back(run)
             except AssertionError as error:
-                figures.failures.append(f"run {figures.runs} of seed {seed}: {error}")
+                told = "\n".join([str(error), *_said_otherwise(server)])
+                figures.failures.append(f"run {figures.runs} of seed {seed}: {told}")
         figures.runs += 1
         figures.kills += run.kills
     return figures
+
+
+def _said_otherwise(server: FakeOpenRouter) -> Iterator[str]:
+    """Tells which messages of a question are not those of the question before."""
+    for node in SCRIPT:
+        for before, after in pairwise(server.agent(node).seen):
+            for one, other in zip(before.messages, after.messages, strict=False):
+                if one != other:
+                    yield f"{node}: {one}\n -> {other}"
 
 
 def _kill_often(run: Run, chance: random.Random, most: int, events: int) -> None:

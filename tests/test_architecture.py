@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).parent.parent / "src" / "taskgraph"
 ROWS: tuple[tuple[str, ...], ...] = (
-    ("errors", "frames", "scheduler", "wording"),
+    ("errors", "frames", "identifiers", "scheduler", "wording"),
     ("duckdb_errors", "redaction", "engine", "held_names", "worker", "result"),
     ("spec", "graph", "database", "llm.messages"),
     ("sql_text", "sql_tree", "schema", "transfer"),
@@ -27,6 +27,7 @@ ROWS: tuple[tuple[str, ...], ...] = (
         "recorded",
         "meta",
         "testing",
+        "watch",
     ),
     ("earlier", "selection", "compatibility"),
     ("plan", "playback", "embedded", "diff", "page", "scoring"),
@@ -121,7 +122,16 @@ def test_no_import_cycle() -> None:
 
 
 FOREIGN = {
-    "duckdb": {"duckdb_errors", "engine", "result", "database", "transfer", "sql", "sql_text", "ingest"},
+    "duckdb": {
+        "duckdb_errors",
+        "engine",
+        "result",
+        "database",
+        "transfer",
+        "sql",
+        "sql_text",
+        "ingest",
+    },
     "httpx": {"llm.openrouter"},
     "click": {"cli"},
     "rich": {"cli"},

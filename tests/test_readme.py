@@ -25,6 +25,8 @@ ELSEWHERE = {
     "uv tool install .": ".ci/run installs the built wheel into a clean environment",
     "taskgraph run --base-url http://localhost:11434/v1 -m qwen3-coder": "needs such a server",
     "uv run taskgraph run --spec spec.py": "needs a key: tested below",
+    "taskgraph stop expenses.db": "needs a run that goes on: tests/unit/cli/test_sql.py",
+    "taskgraph resume expenses.db": "needs one that was stopped: the same test",
     "uv run pytest": "this is it",
 }
 """Commands that are not run here, and why."""

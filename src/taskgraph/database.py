@@ -34,6 +34,9 @@ from taskgraph.errors import (
     WorkspaceError,
 )
 from taskgraph.held_names import free_name, give_back, hold
+from taskgraph.identifiers import fold as fold
+from taskgraph.identifiers import quote as quote
+from taskgraph.identifiers import quote_text as quote_text
 from taskgraph.result import Result, Row, Value, fetch
 from taskgraph.worker import Workers
 
@@ -188,8 +191,11 @@ class Cursor:
 class Database:
     """One open workspace file."""
 
-    def __init__(self, raw: Connection, path: Path, name: Path, limits: Limits) -> None:
+    def __init__(
+        self, raw: Connection, path: Path, name: Path, limits: Limits, *, reads_only: bool = False
+    ) -> None:
         self._raw = raw
+        self._reads_only = reads_only
         self.path = path
         self._name = name
         self._uncap = cap_address_space(limits.process_memory)
@@ -231,19 +237,32 @@ class Database:
         Raises:
             WorkspaceError: there is no such file; all else as in `create`.
         """
-        if not path.is_file():
-            raise WorkspaceError(f"there is no file {str(path)!r}")
+        _demand_file(path)
         return cls._open(path, limits, {})
 
     @classmethod
-    def _open(cls, path: Path, limits: Limits, of_new: Mapping[str, Setting]) -> Database:
+    def view(cls, path: Path) -> Database:
+        """Opens an existing file for reading only, with the same lock; raises what `reopen` does."""
+        _demand_file(path)
+        return cls._open(path, DEFAULT_LIMITS, {}, reads_only=True)
+
+    @classmethod
+    def _open(
+        cls,
+        path: Path,
+        limits: Limits,
+        of_new: Mapping[str, Setting],
+        *,
+        reads_only: bool = False,
+    ) -> Database:
         if fold(path.name).split(".")[0] in _CONFUSING:
             raise OutputError(
                 f"{path.name!r} is a name that SQL gives another meaning: choose another"
             )
         name = free_name(path)
         try:
-            raw = duckdb.connect(name, config={**_CONFIG, **of_new})
+            config = {**_CONFIG, **of_new}
+            raw = duckdb.connect(name, read_only=reads_only, config=config)
         except duckdb.Error as error:
             if process := conflicting_process(error):
                 raise OutputError(f"{path.name!r} is in use by process {process}") from error
@@ -255,7 +274,7 @@ class Database:
         except UserError:
             raw.close()
             raise
-        return cls(raw, path, name, limits)
+        return cls(raw, path, name, limits, reads_only=reads_only)
 
     def cursor(self) -> Cursor:
         """Returns a new connection to the file; cheap (3 microseconds)."""
@@ -284,12 +303,12 @@ class Database:
 
         Work that still runs is interrupted, and what it did not commit is lost.
         """
-        while not self.workers.end() and not self.stuck:
+        while not self.workers.end() and not self.stuck and not self._reads_only:
             if replace_by_copy(self._name, partial(self._still_runs, self.workers.running)):
                 _given_up.append(self)
                 hold(self.path)
                 self._name.replace(self.path)
-        if not self.stuck:
+        if not self.stuck and not self.workers.running:
             if "syntax" in self.__dict__:
                 self.syntax.close()
             self._raw.close()
@@ -340,8 +359,7 @@ def read_only(path: Path) -> Generator[Connection]:
     Raises:
         WorkspaceError: there is no such file, or it is not a database.
     """
-    if not path.is_file():
-        raise WorkspaceError(f"there is no file {str(path)!r}")
+    _demand_file(path)
     name = free_name(path)
     try:
         raw = duckdb.connect(name, read_only=True)
@@ -355,6 +373,11 @@ def read_only(path: Path) -> Generator[Connection]:
         yield raw
     finally:
         raw.close()
+
+
+def _demand_file(path: Path) -> None:
+    if not path.is_file():
+        raise WorkspaceError(f"there is no file {str(path)!r}")
 
 
 def writer_of(path: Path) -> int | None:
@@ -374,24 +397,3 @@ def scratch() -> Generator[Connection]:
         yield raw
     finally:
         raw.close()
-
-
-def quote(identifier: str) -> str:
-    """Returns the identifier as SQL text; any string is a legal name once quoted."""
-    return '"' + identifier.replace('"', '""') + '"'
-
-
-def quote_text(text: str) -> str:
-    """Returns the text as an SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
-
-
-def fold(name: str) -> str:
-    """Returns the name as DuckDB compares it: ASCII letters lowered, nothing else.
-
-    `str.lower` and `str.casefold` do not agree with DuckDB on other scripts.
-    """
-    return name.lower() if name.isascii() else name.translate(_ASCII_LOWER)
-
-
-_ASCII_LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}

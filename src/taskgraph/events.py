@@ -156,7 +156,6 @@ class StatementRun:
     """Its id in `_trace`, if it was committed with what it did; None while it is to be written."""
 
 
-
 @dataclass(frozen=True, slots=True)
 class Said:
     """A message joined an agent's conversation."""

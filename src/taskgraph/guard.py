@@ -45,8 +45,9 @@ from taskgraph.sql_text import (
 )
 from taskgraph.sql_tree import Show, Tree, read_tree
 
-Mode: TypeAlias = Literal["agent", "sql_node", "check"]
-"""Who asks: `agent` reads and defines, `sql_node` defines, `check` reads."""
+Mode: TypeAlias = Literal["agent", "sql_node", "check", "reader"]
+"""Who asks: `agent` reads and defines, `sql_node` defines, `check` reads, and so does `reader`: a
+person who looks into a run's file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +98,12 @@ _MODES: Mapping[Mode, _ModeRules] = {
         _DEFINES, "CREATE VIEW, CREATE MACRO, DROP VIEW and DROP MACRO", SPEC_TEXT, "check"
     ),
     "check": _ModeRules(_READS, "SELECT", SPEC_TEXT, "check"),
+    "reader": _ModeRules(
+        {**_READS, "explain": "explain"},
+        "SELECT, DESCRIBE, SUMMARIZE, SHOW TABLES and EXPLAIN",
+        SPEC_TEXT,
+        "agent_read",
+    ),
 }
 _MAX_LISTED = 100_000
 _OBJECTS = {"VIEW_ENTRY": "view", "MACRO_ENTRY": "macro", "TABLE_MACRO_ENTRY": "macro"}

@@ -152,6 +152,26 @@ class Scope:
         return f"name it {self.node}_<something>{also}"
 
 
+@dataclass(frozen=True)
+class Reader(Scope):
+    """A person's view of the names, who may read them all, the engine's too, and create none."""
+
+    def define_refusal(self, name: str) -> str | None:
+        """Says that nothing can be created."""
+        return f"{shown(name)} cannot be created or dropped: this only reads"
+
+    def read_refusal(self, name: str) -> str | None:
+        """Says nothing: DuckDB itself knows best what there is."""
+        del name
+
+    def readable_text(self) -> str:
+        """Says what can be read, in words for a message."""
+        return "read any table of the file"
+
+
+READER = Reader(Names.of(()), "")
+
+
 def _declared_names(node: Node) -> tuple[str, ...]:
     if isinstance(node, SourceNode):
         return (node.name,)

@@ -45,6 +45,7 @@ from taskgraph.trace import (
     write_meta,
 )
 from taskgraph.transfer import copy_tables
+from taskgraph.watch.server import Watch, watched
 from taskgraph.workshop import Workshop
 
 _WRITE_EVERY_S = 0.1
@@ -196,6 +197,13 @@ def read_unfinished(output: Path) -> Recorded:
 
 
 async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
+    task = asyncio.current_task()
+    assert task is not None
+    async with watched(job.partial, task.cancel) as watch:
+        return await _conduct_watched(job, open_service, watch)
+
+
+async def _conduct_watched(job: _Job, open_service: OpenService, watch: Watch) -> RunEnded:
     started = perf_counter()
     emit = job.feed.emit
     with importable(job.spec.neighbours):
@@ -206,7 +214,7 @@ async def _conduct(job: _Job, open_service: OpenService) -> RunEnded:
             if job.recorded is None:
                 discard(job.partial)
             emit(_started(job))
-            built = await _build(job, service)
+            built = await _build(job, service, watch)
         status = await _export(job, built.status)
     if status in ("passed", "failed"):
         publish(job.partial, job.output)
@@ -249,7 +257,7 @@ async def _export(job: _Job, status: RunStatus) -> RunStatus:
     return status
 
 
-async def _build(job: _Job, service: ServiceOnDemand) -> Built:
+async def _build(job: _Job, service: ServiceOnDemand, watch: Watch) -> Built:
     """Makes or reopens the file and runs the nodes into it; the file is closed on return."""
     started = perf_counter()
     database = await _open(job)
@@ -262,7 +270,8 @@ async def _build(job: _Job, service: ServiceOnDemand) -> Built:
         writer = TraceWriter(cursor, trace_ids(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
         progress = Progress(shop, job.plan)
-        job.feed.attach(shop.tally.record, writer.record)
+        job.feed.attach(shop.tally.record, writer.record, watch.record)
+        watch.attach(database)
         for event in (*_taken_tables(job), *brought_back.warnings):
             job.feed.emit(event)
         status = await _run_nodes(progress, writer)
@@ -272,6 +281,7 @@ async def _build(job: _Job, service: ServiceOnDemand) -> Built:
         write_meta(cursor, {**closing, **models_meta(service.facts)})
         return Built(status, outcomes)
     finally:
+        await watch.detach()
         database.close()
 
 

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ import click
 
 from taskgraph.cli.diagram import dot_lines, mermaid_lines
 from taskgraph.cli.ending import write_line
+from taskgraph.cli.opening import Opened, opened
 from taskgraph.cli.pager import write_paged
 from taskgraph.cli.project import read_project
 from taskgraph.cli.settings import option, spec_option
 from taskgraph.cli.show_json import node_json, run_json, trace_json
+from taskgraph.cli.show_live import live_json, live_lines
 from taskgraph.cli.show_node import node_lines
 from taskgraph.cli.show_run import run_lines
 from taskgraph.cli.show_spec import declared_json, declared_lines, spec_json, spec_lines
@@ -24,12 +27,15 @@ from taskgraph.cli.show_trace import trace_lines
 from taskgraph.cli.specs import load_project_spec
 from taskgraph.cli.width import width_of
 from taskgraph.errors import SettingsError
+from taskgraph.events import utc_now
 from taskgraph.evidence import Ask, read_conversation, read_evidence, read_statements
 from taskgraph.graph import Graph
 from taskgraph.namespace import Names
-from taskgraph.report import RunReport, asking, report_of
+from taskgraph.output import output_path, resume_command
+from taskgraph.report import RunReport
 from taskgraph.selection import Selector
 from taskgraph.spec import Kind
+from taskgraph.watch.wire import Standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +90,31 @@ def _is_database(target: str) -> bool:
 
 
 def _of_run(path: Path, wish: _Wish) -> _View:
-    with asking(path) as ask:
-        whole = report_of(ask, path)
+    with opened(path) as run:
+        whole, ask = run.report(), run.ask
         selector = _selector(whole)
         names = selector.chosen(wish.select, ())
         report = replace(whole, outcomes=tuple(one for one in whole.outcomes if one.node in names))
         if wish.drawn:
             return _View(_drawn(selector, names, wish.drawn), run_json(report))
         if wish.trace:
-            return _trace(ask, names if wish.node is None else {_one(selector, wish.node)}, wish)
+            named = {wish.node} if wish.node in run.unended else None
+            named = named or (names if wish.node is None else {_one(selector, wish.node)})
+            return _trace(ask, named, wish)
         if wish.node is not None:
-            return _node_of_run(ask, whole, _one(selector, wish.node), wish.width)
-    return _View(run_lines(report, wish.width), run_json(report))
+            return _node_of_run(run, whole, wish.node, wish.width)
+    return _whole_run(report, run.standing, wish.width)
+
+
+def _whole_run(report: RunReport, standing: Standing | None, width: int) -> _View:
+    lines, fields = run_lines(report, width), run_json(report)
+    if standing:
+        now = live_lines(standing, utc_now(), width)
+        return _View(chain(lines, now), {**fields, "live": live_json(standing)})
+    if report.status in ("passed", "failed"):
+        return _View(lines, fields)
+    output = output_path(Path(report.path))
+    return _View(chain(lines, [f"Go on with: {resume_command(output)}"]), fields)
 
 
 def _selector(report: RunReport) -> Selector:
@@ -123,7 +142,13 @@ def _trace(ask: Ask, names: Collection[str], wish: _Wish) -> _View:
     return _View(trace_lines(statements, wish.width), trace_json(statements))
 
 
-def _node_of_run(ask: Ask, report: RunReport, node: str, width: int) -> _View:
+def _node_of_run(run: Opened, report: RunReport, name: str, width: int) -> _View:
+    if name in run.unended:
+        raise SettingsError(
+            f"node {name!r} has not ended yet",
+            hint=f"See what it has done so far: taskgraph show {run.path} --trace --node {name}",
+        )
+    ask, node = run.ask, _one(_selector(report), name)
     [outcome] = [outcome for outcome in report.outcomes if outcome.node == node]
     evidence, conversation = read_evidence(ask, outcome), read_conversation(ask, node)
     statements = read_statements(ask, [node])

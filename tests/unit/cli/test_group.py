@@ -48,7 +48,7 @@ def test_every_listed_command_is_there_and_has_help(command: str) -> None:
     assert re.search(rf"^  {command} +\w", listing, re.MULTILINE)
     assert result.exit_code == 0
     assert f"Usage: taskgraph {command} [OPTIONS]" in result.stdout
-    assert "TASKGRAPH_" in result.stdout
+    assert "TASKGRAPH_" in result.stdout or command == "stop"  # which has no option
 
 
 def test_mistyped_command_is_a_usage_error_with_the_nearest() -> None:
