@@ -99,7 +99,7 @@ class LiveView:
         with self._lock:
             self._standing.record(event)
         if isinstance(event, RunStarted):
-            self.live.start()
+            self.live.start(refresh=True)
             # Shown, for nobody could show it again if the process is killed.
             self._console.show_cursor(True)
         if isinstance(event, RunEnded):
@@ -108,8 +108,7 @@ class LiveView:
         else:
             lines = self._lines.of(event)
         if not isinstance(event, NodeStarted) or event.why:
-            for line in lines:
-                self._print(line)
+            self._print(list(lines))
 
     def close(self) -> None:
         """Leaves the terminal as it was, with all lines that were written."""
@@ -121,8 +120,11 @@ class LiveView:
             lines = list(self._picture_lines(self._console.width, self._console.height))
         return Text("\n").join(lines)
 
-    def _print(self, line: str) -> None:
-        self._console.print(Text.from_ansi(line))
+    def _print(self, lines: list[str]) -> None:
+        if lines:
+            # rich draws the picture of its last refresh below what is printed: an older one.
+            self.live.refresh()
+            self._console.print(Text.from_ansi("\n".join(lines)))
 
     def _picture_lines(self, width: int, height: int) -> Iterator[Text]:
         now = self._clock()

@@ -149,6 +149,7 @@ def test_nothing_is_lost_when_it_ends(clock: StillClock) -> None:
         view(event)
     text = on_screen(written(console))
     assert "running" not in text
+    assert "0 of 0" not in written(console)
     parts = ["PASS  source orders", "Warning: node 'clean': row 7", "WARN  sql    clean", "REPAIR"]
     parts += [
         "FAIL  prompt classify",
