@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -71,7 +71,7 @@ def counts(monkeypatch: pytest.MonkeyPatch) -> Counts:
     connect, scratch = Database.connect, database.scratch
 
     @contextmanager
-    def counted_scratch() -> Iterator[Connection]:
+    def counted_scratch() -> Generator[Connection]:
         with scratch() as raw:
             yield Counted(raw, counted)  # pyright: ignore[reportReturnType]
 
