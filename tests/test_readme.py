@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from taskgraph.loader import load_spec
@@ -30,6 +31,7 @@ ELSEWHERE = {
     "uv run pytest": "this is it",
 }
 """Commands that are not run here, and why."""
+TIME = r"(\d+m)?\d+(\.\d)?s"
 
 
 def split(command: str) -> tuple[dict[str, str], list[str]]:
@@ -85,15 +87,43 @@ def test_every_command_runs_as_printed(clone: Path) -> None:
             assert done.returncode == 0, f"{part}\n{done.stdout}{done.stderr}"
             if " rerun " in part:
                 assert_printed(part, done.stderr)
+    assert_april(clone / "april.db")
+
+
+def assert_april(database: Path) -> None:
+    """What the README says of the SQL of March is so."""
+    truth = ROOT / "examples" / "expenses" / "truth" / "2026-04"
+    with duckdb.connect(database, read_only=True) as connection:
+        booked = connection.execute(f"""
+            SELECT count(*), count_if(account IS NOT DISTINCT FROM right_one), count_if(account <> right_one)
+            FROM classify_lines JOIN (SELECT transaction_id, account AS right_one
+                FROM read_csv('{truth / "accounts.csv"}', all_varchar = true)) USING (transaction_id)
+        """).fetchall()
+        # One of two equal charges on one card is as good as the other.
+        matched = connection.execute(f"""
+            WITH line AS (
+                SELECT transaction_id AS id, format('{{}} {{}} {{}}', employee, merchant_text, amount_eur) AS it
+                FROM prepare_card
+            )
+            SELECT count(*), count_if(found.it IS NOT DISTINCT FROM meant.it),
+                count_if(found.it IS NOT NULL AND found.it IS DISTINCT FROM meant.it)
+            FROM match_claims
+            JOIN read_csv('{truth / "claims.csv"}', all_varchar = true) AS truth USING (claim_id)
+            LEFT JOIN line AS found ON found.id = match_claims.transaction_id
+            LEFT JOIN line AS meant ON meant.id = truth.transaction_id
+        """).fetchall()
+    assert booked == [(123, 120, 0)]
+    assert matched == [(102, 99, 0)]
+    assert "120 of April's 123 lines right and leaves 3 open; of 102 claims it finds 99" in README
 
 
 def assert_printed(command: str, output: str) -> None:
     """Whatever the README prints below a command stands in its output, but for times."""
     printed = README.partition(f"$ {command}\n```\n\n```\n")[2].partition("```")[0]
-    lines = [re.sub(r"\d+(\.\d)?s", "#", line) for line in printed.splitlines()]
+    lines = [re.sub(TIME, "#", line) for line in printed.splitlines()]
     assert lines
     for line in lines:
-        assert line in re.sub(r"\d+(\.\d)?s", "#", output).splitlines()
+        assert line in re.sub(TIME, "#", output).splitlines()
 
 
 def test_no_command_is_left_out_that_is_gone() -> None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from builders import prompt, source, spec_of, sql
@@ -267,6 +268,25 @@ async def test_a_rerun_that_stopped_is_resumed_without_the_earlier_file(january:
     ended = await resume(spec, february, DEFAULTS, open_service=opened, emit=events.append)
     assert ended.status == "passed"
     assert rows_of(february, "SELECT n FROM after_n") == [(20.0,)]
+
+
+async def test_what_an_earlier_file_says_is_judged_as_if_an_agent_said_it(january: Path) -> None:
+    with duckdb.connect(january) as connection:
+        connection.execute(
+            "UPDATE _view_definitions SET sql = 'CREATE VIEW match_base AS FROM read_text(''/etc/passwd'')'"
+            " WHERE view_name = 'match_base'"
+        )
+        connection.execute(
+            "UPDATE _view_definitions SET sql = 'DROP TABLE orders' WHERE view_name = 'match_double'"
+        )
+    ran = await again(month(), january, answering(MACRO, BASE, AGENT[1], "Done."))
+    assert ran.ended.status == "passed"
+    refused = ran.rows("SELECT query FROM _trace WHERE source = 'reuse' AND NOT success")
+    assert {query for (query,) in refused} >= {
+        "CREATE VIEW match_base AS FROM read_text('/etc/passwd')",
+        "DROP TABLE orders",
+    }
+    assert ran.rows("SELECT count(*) FROM orders") == [(2,)]
 
 
 async def test_the_earlier_file_is_never_the_output(january: Path) -> None:

@@ -12,7 +12,7 @@ import click
 
 from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
 from taskgraph.cli.ending import ExitCode
-from taskgraph.cli.models import recorded_model, service
+from taskgraph.cli.models import planned_service, recorded_model
 from taskgraph.cli.project import Project, read_project
 from taskgraph.cli.settings import (
     overridden,
@@ -67,8 +67,8 @@ def go_on(
     firm = overrides([*given, *earlier.overrides])
     settings = replace(earlier, **given, overrides=firm)
     spec = overridden(spec, firm)
-    left = replace(spec, nodes=tuple(plan_resume(spec, recorded).nodes.values()))
-    open_service = service(left, settings, manner, recorded_model(manner))
+    plan = plan_resume(spec, recorded)
+    open_service = planned_service(spec, plan, settings, manner, recorded_model(manner))
     work = resume(spec, output, settings, open_service=open_service, emit=manner.listener)
     return conduct(work, manner)
 

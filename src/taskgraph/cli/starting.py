@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,12 +14,10 @@ import click
 
 from taskgraph.answering import as_recorded
 from taskgraph.cli.conduct import Manner
-from taskgraph.cli.models import recorded_model, service
+from taskgraph.cli.models import planned_service, recorded_model
 from taskgraph.cli.resume import DEFAULT_FOLDER
 from taskgraph.cli.settings import overrides
-from taskgraph.events import Emit
-from taskgraph.llm.replay import RecordedModel
-from taskgraph.llm.service import ModelService, OpenService
+from taskgraph.llm.service import OpenService
 from taskgraph.output import partial_path
 from taskgraph.plan import Plan
 from taskgraph.settings import LEAST_THREADS, RunSettings
@@ -56,23 +53,7 @@ def start(
     if settings.threads is None and manner.record:
         # A recording says how many there were.
         settings = replace(settings, threads=max(LEAST_THREADS, os.cpu_count() or LEAST_THREADS))
-    running = replace(spec, nodes=tuple(plan.nodes.values()))
-    if plan.needs_model:
-        return Start(settings, service(running, settings, manner, recorded))
-    return Start(settings, _if_needed(running, settings, manner, recorded))
-
-
-def _if_needed(
-    spec: Spec, settings: RunSettings, manner: Manner, recorded: RecordedModel | None
-) -> OpenService:
-    """Misses a key only where somebody is asked: SQL that still holds needs none."""
-
-    @asynccontextmanager
-    async def opened(emit: Emit) -> AsyncGenerator[ModelService | None]:
-        async with service(spec, settings, manner, recorded)(emit) as found:
-            yield found
-
-    return opened
+    return Start(settings, planned_service(spec, plan, settings, manner, recorded))
 
 
 def default_output(origin: SpecOrigin) -> Path:
