@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskgraph.testing.metering import DEFAULT_RATE, Rate, tokens
+from taskgraph.testing.metering import DEFAULT_RATE, Metered, Rate, tokens
 from taskgraph.testing.steps import Reply, Seen, body, error
 
 
@@ -54,6 +55,19 @@ class ServerState:
     """Replies by path that take the place of the usual pages."""
     silent_pages: bool = False
     """Never answers a GET."""
+    management_keys: frozenset[str] = frozenset()
+    """Keys that may see the account's credit."""
+    generations: dict[str, Metered] = field(default_factory=dict[str, Metered])
+    """What each answer took, by its id."""
+    late_polls: int = 0
+    """How often a generation is not found yet before it is."""
+    _polls: Counter[str] = field(default_factory=Counter[str])
+
+    def polled(self, generation: str) -> Metered | None:
+        """Returns what an answer took, once it has been asked for often enough."""
+        self._polls[generation] += 1
+        late = self._polls[generation] <= self.late_polls
+        return None if late else self.generations.get(generation)
 
     def rate(self, model: str) -> Rate:
         """Returns a model's prices."""
@@ -87,7 +101,41 @@ def page(state: ServerState, path: str, authorization: str | None) -> Reply:
     if path == "/key":
         unknown = _unknown_key(state, authorization)
         return unknown or body({"data": {"label": "fake", "limit_remaining": state.credits}})
-    return error(404, f"no page {path}")
+    if path == "/credits":
+        return _credits(state, authorization)
+    found = _model_page(state, path) or _generation_page(state, path)
+    return body({"data": found}) if found else error(404, f"no page {path}")
+
+
+def _credits(state: ServerState, authorization: str | None) -> Reply:
+    if (authorization or "").removeprefix("Bearer ") not in state.management_keys:
+        return error(403, "Only management keys can fetch credits for an account")
+    return body({"data": {"total_credits": state.credits, "total_usage": 0}})
+
+
+def _model_page(state: ServerState, path: str) -> dict[str, Any] | None:
+    for entry in state.models:
+        if path == f"/model/{entry['id']}":
+            return entry
+        if path == f"/models/{entry['id']}/endpoints":
+            shared = {key: entry[key] for key in ("pricing", "supported_parameters")}
+            provider = {"provider_name": "Fake", **entry["top_provider"], **shared}
+            return {"id": entry["id"], "endpoints": [provider]}
+    return None
+
+
+def _generation_page(state: ServerState, path: str) -> dict[str, Any] | None:
+    generation = path.removeprefix("/generation?id=")
+    took = state.polled(generation)
+    if took is None or generation == path:
+        return None
+    return {
+        "id": generation,
+        "total_cost": took.cost,
+        "tokens_prompt": took.prompt_tokens,
+        "tokens_completion": took.completion_tokens,
+        "native_tokens_cached": took.cached_tokens,
+    }
 
 
 def refusal(state: ServerState, seen: Seen) -> Reply | None:

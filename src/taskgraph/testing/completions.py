@@ -45,6 +45,11 @@ def message_json(answer: Answer, lane: str, number: int, dialect: DialectName) -
     return f'{written[:-1]},"reasoning_details":{answer.reasoning_details}}}'
 
 
+def generation_id(seen: Seen) -> str:
+    """Returns the id of the answer to a request."""
+    return f"gen-{seen.lane}-{seen.number}"
+
+
 def completion(
     answer: Answer, message: str, seen: Seen, metered: Metered, dialect: DialectName
 ) -> Reply:
@@ -65,7 +70,7 @@ def completion(
         **answer.choice,
     }
     top: dict[str, Any] = {
-        "id": f"gen-{seen.lane}-{seen.number}",
+        "id": generation_id(seen),
         "object": "chat.completion",
         "created": 1_765_438_613,
         "model": seen.model,
@@ -82,7 +87,7 @@ def completion(
     written = (
         json.dumps(top) if "choices" in top else f'{json.dumps(top)[:-1]},"choices":[{inner}]}}'
     )
-    headers = (("X-Generation-Id", f"gen-{seen.lane}-{seen.number}"),)
+    headers = (("X-Generation-Id", generation_id(seen)),)
     if dialect == "litellm" and answer.usage == "auto":
         headers += (("x-litellm-response-cost", str(metered.cost)),)
     return Reply(200, written.encode(errors="surrogatepass"), headers=headers)

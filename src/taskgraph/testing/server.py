@@ -23,10 +23,11 @@ from taskgraph.testing.completions import (
     DialectName,
     completion,
     error_in_dialect,
+    generation_id,
     message_json,
 )
 from taskgraph.testing.lanes import Lane
-from taskgraph.testing.metering import meter
+from taskgraph.testing.metering import Metered, meter
 from taskgraph.testing.rules import remember, violations
 from taskgraph.testing.steps import (
     PERFECT,
@@ -284,10 +285,10 @@ class FakeOpenRouter:
         rate = self.state.rate(seen.model)
         metered = meter(seen.raw, lane.last_body, message.encode(errors="replace"), rate)
         if step.wire.delivers:
-            self._answered(content, lane, seen, metered.cost)
+            self._answered(content, lane, seen, metered)
         return completion(content, message, seen, metered, self.dialect)
 
-    def _answered(self, answer: Answer, lane: Lane, seen: Seen, cost: float) -> None:
+    def _answered(self, answer: Answer, lane: Lane, seen: Seen, metered: Metered) -> None:
         lane.answered += 1
         lane.last_body = seen.raw
         remember(seen, lane.history)
@@ -295,7 +296,8 @@ class FakeOpenRouter:
         if answer.reasoning_details is not None and (answer.text or answer.tools):
             lane.history.reasoning.append((seen.model, answer.reasoning_details))
         if self.state.credits is not None:
-            self.state.credits -= cost
+            self.state.credits -= metered.cost
+        self.state.generations[generation_id(seen)] = metered
 
     def _dressed(self, reply: Reply) -> Reply:
         return error_in_dialect(reply, self.dialect)

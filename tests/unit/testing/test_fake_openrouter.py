@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from model_wire import JumpingClock, client_of, request
-from taskgraph.testing import Answer, FakeOpenRouter, Seen, ServerState, Wire, text
-from taskgraph.testing.account import Bucket
+from taskgraph.testing import Answer, FakeOpenRouter, Seen, ServerState, Wire, account, text
+from taskgraph.testing.account import Bucket, model_entry
 from taskgraph.testing.chaos import FAULTS, Chaos
 from taskgraph.testing.fake_openrouter import main
 from taskgraph.testing.metering import Metered, Rate, meter
@@ -203,6 +203,35 @@ def test_rate_limit_of_the_account_says_when_it_ends() -> None:
     assert replies[1].headers["retry-after"] == "2"
     assert replies[1].headers["x-ratelimit-reset"] == "1002000"
     assert missing.status_code == 404
+
+
+def test_models_and_credit_have_pages_of_their_own() -> None:
+    state = ServerState(models=[model_entry("a/b")], credits=2.0, management_keys=frozenset({"m"}))
+    pages = [
+        account.page(state, path, f"Bearer {key}")
+        for path, key in [
+            ("/model/a/b", "k"),
+            ("/models/a/b/endpoints", "k"),
+            ("/model/a/c", "k"),
+            ("/credits", "k"),
+            ("/credits", "m"),
+        ]
+    ]
+    assert [one.status for one in pages] == [200, 200, 404, 403, 200]
+    assert json.loads(pages[0].body)["data"] == model_entry("a/b")
+    [endpoint] = json.loads(pages[1].body)["data"]["endpoints"]
+    assert endpoint["pricing"] == model_entry("a/b")["pricing"]
+    assert json.loads(pages[4].body)["data"]["total_credits"] == 2.0
+
+
+def test_what_an_answer_took_can_be_asked_for_after_a_while() -> None:
+    with FakeOpenRouter(strict=False, state=ServerState(late_polls=2)) as fake:
+        fake.agent("a").reply("x")
+        reply = post(f"{fake.base_url}/chat/completions", {"max_tokens": 10})
+        page = f"{fake.base_url}/generation?id={reply.headers['x-generation-id']}"
+        polls = [httpx.get(page, trust_env=False) for _ in range(3)]
+    assert [poll.status_code for poll in polls] == [404, 404, 200]
+    assert polls[2].json()["data"]["total_cost"] == reply.json()["usage"]["cost"]
 
 
 def test_lane_is_found_by_session_header_or_body() -> None:
