@@ -9,11 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Protocol
 
 from taskgraph.cli.ending import write_line
 from taskgraph.cli.project import Project
-from taskgraph.earlier import Earlier
 from taskgraph.embedded import files_of, read_embedded, write_files
 from taskgraph.errors import SettingsError, UserError, WorkspaceError
 from taskgraph.loader import load_spec
@@ -21,9 +20,23 @@ from taskgraph.provenance import git, texts_from_json, texts_of
 from taskgraph.spec import Spec
 
 
+class Kept(Protocol):
+    """A file of a run, finished or not, which keeps the spec that it was made from."""
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        ...
+
+    @property
+    def meta(self) -> Mapping[str, str]:
+        """Its `_workspace_meta`."""
+        ...
+
+
 @contextmanager
-def spec_of(earlier: Earlier, named: str | None, project: Project) -> Generator[Spec]:
-    """Gives the spec that a rerun runs, and says where it is from.
+def spec_of(earlier: Kept, named: str | None, project: Project) -> Generator[Spec]:
+    """Gives the spec that a rerun or a resume runs, and says where it is from.
 
     Args:
         earlier: the earlier file.
@@ -66,11 +79,11 @@ def _say(text: str) -> None:
     write_line(text, sys.stderr)
 
 
-def _is_recorded(spec: Spec, earlier: Earlier) -> bool:
+def _is_recorded(spec: Spec, earlier: Kept) -> bool:
     return texts_of(spec) == texts_from_json(earlier.meta["spec"])
 
 
-def _as_it_is(target: str, earlier: Earlier, project: Project) -> tuple[Spec | None, str]:
+def _as_it_is(target: str, earlier: Kept, project: Project) -> tuple[Spec | None, str]:
     """Returns the spec if it is the recorded one, and otherwise what has become of it."""
     why = "is not there"
     for directory in dict.fromkeys((Path.cwd(), project.directory)):
@@ -88,7 +101,7 @@ def _as_it_is(target: str, earlier: Earlier, project: Project) -> tuple[Spec | N
 
 
 @contextmanager
-def _from_git(target: str, earlier: Earlier, tree: Path) -> Generator[Spec | None]:
+def _from_git(target: str, earlier: Kept, tree: Path) -> Generator[Spec | None]:
     """Gives the spec from a worktree at the recorded commit, None where that has it not."""
     recorded: Mapping[str, Any] = json.loads(earlier.meta["spec"])
     here = Path.cwd()
@@ -114,7 +127,7 @@ def _loaded(target: str, directory: Path) -> Spec | None:
         return None
 
 
-def _embedded(earlier: Earlier, folder: Path) -> Spec:
+def _embedded(earlier: Kept, folder: Path) -> Spec:
     embedded = read_embedded(earlier.path)
     file = folder / embedded.path
     write_files(files_of(embedded, file), replace=True)
@@ -127,7 +140,7 @@ def _embedded(earlier: Earlier, folder: Path) -> Spec:
     return spec
 
 
-def _not_as_it_was(earlier: Earlier, why: str) -> WorkspaceError:
+def _not_as_it_was(earlier: Kept, why: str) -> WorkspaceError:
     return WorkspaceError(
         f"the spec of {str(earlier.path)!r} cannot be had as it was: {why}",
         hint="Name the spec to run: --spec. Runs with --embed-imports keep what it imports.",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
+from taskgraph.cli.earlier_spec import spec_of
 from taskgraph.cli.ending import ExitCode
 from taskgraph.cli.models import planned_service, recorded_model
 from taskgraph.cli.project import Project, read_project
@@ -22,7 +23,7 @@ from taskgraph.cli.settings import (
 )
 from taskgraph.errors import SettingsError, WorkspaceError
 from taskgraph.loader import load_spec
-from taskgraph.output import output_path, resume_command
+from taskgraph.output import output_path, partial_path, resume_command
 from taskgraph.plan import changed_nodes, plan_resume
 from taskgraph.provenance import texts_from_json, texts_of
 from taskgraph.recorded import Recorded
@@ -39,7 +40,7 @@ _MOST_CHANGES = 5
 @click.option(
     "--spec",
     "-s",
-    help="`current`, `recorded`, or the module or file that the spec is in now.",
+    help="`current`: the spec as it is; `recorded`: as it was; or where it is now.",
     show_default="current, unless it has changed",
 )
 @resume_settings_options
@@ -55,7 +56,11 @@ def command(ctx: click.Context, output: Path | None, spec: str | None, **_others
     project = read_project(Path.cwd())
     output = output_path(output) if output else _only_unfinished(DEFAULT_FOLDER)
     recorded = read_unfinished(output)
-    loaded = _spec(spec, output, recorded, project)
+    if spec == "recorded":
+        kept = _Unfinished(_file_of(output), recorded.meta)
+        loaded = ctx.with_resource(spec_of(kept, None, project))
+    else:
+        loaded = _spec(spec, output, recorded, project)
     return go_on(loaded, output, recorded, stated(ctx), Manner.of(ctx, project))
 
 
@@ -71,6 +76,19 @@ def go_on(
     open_service = planned_service(spec, plan, settings, manner, recorded_model(manner))
     work = resume(spec, output, settings, open_service=open_service, emit=manner.listener)
     return conduct(work, manner)
+
+
+@dataclass(frozen=True, slots=True)
+class _Unfinished:
+    """A file that keeps the spec of its run."""
+
+    path: Path
+    meta: Mapping[str, str]
+
+
+def _file_of(output: Path) -> Path:
+    partial = partial_path(output)
+    return partial if partial.exists() else output
 
 
 def unfinished_in(folder: Path) -> list[Path]:
@@ -110,35 +128,30 @@ def _spec(choice: str | None, output: Path, recorded: Recorded, project: Project
     target: str | None = named or origin["module"] or origin["file"]
     if target is None:
         raise WorkspaceError(f"the spec of {str(output)!r} was built in memory: resume it there")
-    if choice == "recorded":
-        return _recorded_spec(target, recorded.meta, project)
-    spec = _load(target, project)
+    try:
+        spec = _load(target, project)
+    except SettingsError as error:
+        if named:
+            raise
+        command = resume_command(output)
+        raise SettingsError(
+            str(error),
+            hint=f"Say where it is now: {command} --spec FILE. Or go on with the text that the run "
+            f"has kept: {command} --spec recorded.",
+        ) from error
     if choice is None:
         demand_unchanged(spec, output, recorded.meta)
     return spec
 
 
-def _load(target: str, project: Project, text: str | None = None) -> Spec:
+def _load(target: str, project: Project) -> Spec:
     """Loads the spec from where the person is, or else from the project's folder."""
     try:
-        return load_spec(target, directory=Path.cwd(), text=text)
+        return load_spec(target, directory=Path.cwd())
     except SettingsError:
         if project.directory == Path.cwd():
             raise
-        return load_spec(target, directory=project.directory, text=text)
-
-
-def _recorded_spec(target: str, meta: Mapping[str, str], project: Project) -> Spec:
-    spec = _load(target, project, meta["spec_source"])
-    now, then = texts_of(spec).neighbours, texts_from_json(meta["spec"]).neighbours
-    changed = [name for name in now.keys() | then.keys() if now.get(name) != then.get(name)]
-    if changed:
-        raise SettingsError(
-            f"the spec cannot be had as it was: it imports {', '.join(sorted(changed))}, changed "
-            "since, and only the spec's own text is in the file",
-            hint="Put back what it imports, or go on with --spec current.",
-        )
-    return spec
+        return load_spec(target, directory=project.directory)
 
 
 def _asks_which(spec: Spec, output: Path, meta: Mapping[str, str]) -> SettingsError:

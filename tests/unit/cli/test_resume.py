@@ -169,7 +169,22 @@ def test_recorded_spec_cannot_be_had_without_what_it_imported() -> None:
     Path("helper.py").write_text(HELPER.replace("5", "6"))
     ended = taskgraph("resume", "--spec", "recorded")
     assert ended.exit_code == 2
-    assert "it imports helper, changed since" in ended.stderr
+    assert "cannot be had as it was: what it imports from beside it has changed" in ended.stderr
+
+
+def test_recorded_spec_needs_no_file_of_it(stopped: Path, server: FakeOpenRouter) -> None:
+    Path("spec.py").write_text(SPEC.replace("from helper import ROWS", HELPER))
+    server.reset()
+    server.agent("sums").call(("run_sql", {"sql": ANSWER})).reply("No more.").reply("Done.")
+    flags = ("-o", "alone.db", "--max-iterations", "1")
+    assert taskgraph("run", "-s", "spec.py", *flags).exit_code == 3
+    Path("spec.py").unlink()
+    asked = taskgraph("resume", "alone.db", "--max-iterations", "5")
+    assert (asked.exit_code, "--spec recorded" in asked.stderr) == (2, True)
+    ended = taskgraph("resume", "alone.db", "--spec", "recorded", "--max-iterations", "5")
+    assert ended.exit_code == 0, ended.stderr
+    assert "Spec: spec.py is not there, so it is taken from alone.db.partial." in ended.stderr
+    assert amounts(Path("alone.db")) == [(5.0,)]
 
 
 def test_flags_of_the_run_still_go_before_what_nodes_say(server: FakeOpenRouter) -> None:
