@@ -29,6 +29,8 @@ def node_lines(
     yield outcome_line(outcome, len(outcome.node))
     if outcome.model:
         yield f"{_INDENT}model: {outcome.model}"
+    if outcome.why and outcome.status != "reused":
+        yield f"{_INDENT}why: {printable(outcome.why)}"
     for name, rows in outcome.tables:
         yield f"{_INDENT}table: {name}, {rows:,} {'row' if rows == 1 else 'rows'}"
     yield from _checks(outcome, evidence, width)
@@ -39,6 +41,9 @@ def node_lines(
         yield from dedented(printable(definition.sql).strip()).splitlines()
     if conversation:
         yield from ("", *conversation_lines(conversation, statements, width))
+    elif outcome.last_words:  # of the agent whose work was reused
+        yield from ("", styled(HEADING, "-- last words"))
+        yield from printable(outcome.last_words).strip().splitlines()
 
 
 def _checks(outcome: Outcome, evidence: Evidence, width: int) -> Iterator[str]:

@@ -90,6 +90,9 @@ def test_sql_that_holds_needs_no_key(january: Path) -> None:
     assert lines[-2].startswith("Done. PASS=2 WARN=0 FAIL=0 SKIP=0 REUSE=1 TOTAL=3")
     assert lines[-1].startswith("Saved ")
     assert amount("feb.db") == 12.0
+    shown = taskgraph("show", "feb.db", "--node", "sums").stdout
+    assert shown.startswith("REUSE prompt sums  (checks pass)  1 row")
+    assert shown.endswith("-- last words\nDone.\n")
 
 
 def test_sql_that_no_longer_holds_needs_one(january: Path) -> None:
