@@ -36,7 +36,20 @@ ORDERS = [
 ]
 NODES = [
     {"name": "orders", "source": ORDERS, "columns": ["id", "amount"]},
-    {"name": "rates", "source": [{"currency": "EUR", "rate": 1.0}]},
+    {
+        "name": "rates",
+        "source": [{"currency": "EUR", "rate": 1.0}],
+        "validate": {"known": "SELECT 'pass' AS status, 'all known' AS message FROM rates"},
+    },
+    {
+        "name": "accounts",
+        "source": [{"account": "4000"}, {"account": "cash"}],
+        "validate": {
+            "numbers": "SELECT 'fail' AS status, '' AS message FROM accounts WHERE account::INT > 1",
+            "words": "SELECT 'maybe' AS status, 'account ' || account AS message FROM accounts",
+        },
+        "validate_sql": ["SELECT account, length(account) AS length FROM accounts"],
+    },
     {"name": "payments", "source": payments},
     {
         "name": "clean",

@@ -34,7 +34,7 @@ class CheckRows:
     table: str
     """Where all of them are."""
     columns: tuple[str, ...]
-    """Those of the check's query, without `status`."""
+    """Those of the check's query; `status` only where it is neither pass, warn nor fail."""
     numeric: frozenset[str]
     """The columns that hold numbers."""
     rows: tuple[Row, ...]
@@ -52,6 +52,8 @@ class Broken:
     sql: str
     """As a person wrote it; not what the engine made of it."""
     error: str
+    check: str | None = None
+    """Whose query it is; None for a statement of the node's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +196,13 @@ def _rows(ask: Ask, node: str, check: str, status: CheckStatus) -> CheckRows | N
     )
     if not columns:
         return None
-    wanted = _condition(columns, status)
-    [(count, total)] = ask(f"SELECT count(*) FILTER ({wanted}), count(*) FROM {quote(table)}")
-    shown = [(name, kind) for name, kind in columns if fold(name) != "status"]
-    if not count or not shown:
+    wanted, odd = _conditions(columns, status)
+    [(count, total, odd_count)] = ask(
+        f"SELECT count(*) FILTER ({wanted}), count(*), count(*) FILTER ({odd}) FROM {quote(table)}"
+    )
+    hidden = "status" if count and not odd_count else None
+    shown = [one for one in columns if fold(one[0]) != hidden]
+    if not count:
         return None
     cells = ", ".join(
         f"left(CAST({quote(name)} AS VARCHAR), {_MOST_CHARACTERS})" for name, _ in shown
@@ -215,12 +220,13 @@ def _rows(ask: Ask, node: str, check: str, status: CheckStatus) -> CheckRows | N
     )
 
 
-def _condition(columns: list[Row], status: CheckStatus) -> str:
-    """Returns which rows have the status; in the older form each row is an error."""
+def _conditions(columns: list[Row], status: CheckStatus) -> tuple[str, str]:
+    """Returns which rows have the status, and which of them say another word or none at all."""
     if not {"status", "message"} <= {fold(name) for name, _ in columns}:
-        return "true"
+        return "true", "true"  # the older form: each row is an error
     said = "coalesce(lower(CAST(status AS VARCHAR)), '')"
-    return f"{said} = 'warn'" if status == "warn" else f"{said} NOT IN ('pass', 'warn')"
+    wanted = f"{said} = 'warn'" if status == "warn" else f"{said} NOT IN ('pass', 'warn')"
+    return wanted, f"{wanted} AND {said} <> '{status}'"
 
 
 def _is_number(kind: str) -> bool:
@@ -242,10 +248,15 @@ def _broken(ask: Ask, outcome: Outcome) -> tuple[Broken, ...]:
         " GROUP BY error ORDER BY max(id)"
     )
     written = {_materialised(one.name): one.sql for one in outcome.definitions}
-    told = [check.message for check in outcome.checks if check.status == "fail"]
+    told = [check for check in outcome.checks if check.status == "fail"]
     return (
         *(Broken(written.get(query) or query, error) for query, error in last if error),
-        *(Broken(query, error) for query, error in checks if any(error in one for one in told)),
+        *(
+            Broken(query, error, result.check)
+            for query, error in checks
+            for result in told
+            if error in result.message
+        ),
     )
 
 

@@ -23,7 +23,6 @@ class _Mark:
     """From 0."""
     start: int
     length: int
-    """0 where only the line is known."""
 
 
 def frame_lines(sql: str, error: str, width: int) -> Iterator[str]:
@@ -34,22 +33,30 @@ def frame_lines(sql: str, error: str, width: int) -> Iterator[str]:
         error: what was said about it; DuckDB's place (`LINE 2: ...`) is looked for in it.
         width: columns of the terminal.
     """
-    text = dedented(printable(sql).expandtabs(4).strip())
-    lines = text.splitlines()
+    lines = dedented(printable(sql).expandtabs(4).strip()).splitlines()
     mark = _mark(lines, error)
     first = max(0, mark.line - _AROUND) if mark else 0
     last = min(len(lines), mark.line + _AROUND + 1 if mark else _MOST_UNMARKED)
     digits = len(str(last))
+    room = width - digits - len("  >  | ")
     for number in range(first, last):
-        here = mark is not None and number == mark.line
-        sign = styled("FAIL", ">") if here else " "
-        line = clipped(lines[number], width - digits - len("  > 1 | ") + 1)
-        yield f"  {sign} {number + 1:>{digits}} | {line}".rstrip()
-        if mark and here and mark.length:
-            carets = styled("FAIL", "^" * mark.length)
-            yield f"    {' ' * digits} | {' ' * mark.start}{carets}"
+        if mark and number == mark.line:
+            line, start, length = _window(lines[number], mark, room)
+            yield f"  {styled('FAIL', '>')} {number + 1:>{digits}} | {line}"
+            yield f"    {' ' * digits} | {' ' * start}{styled('FAIL', '^' * length)}"
+        else:
+            yield f"    {number + 1:>{digits}} | {clipped(lines[number], room)}".rstrip()
     if last < len(lines):
         yield f"    {' ' * digits} | {more_lines(len(lines) - last)}"
+
+
+def _window(line: str, mark: _Mark, room: int) -> tuple[str, int, int]:
+    """Returns the part of a line that has the mark, and where in it the mark begins and how long."""
+    length = min(mark.length, room // 2)
+    if mark.start + length < room:
+        return clipped(line, room), mark.start, length
+    cut = mark.start - room // 2
+    return clipped(f"…{line[cut + 1 :]}", room), mark.start - cut, length
 
 
 def without_place(error: str) -> str:

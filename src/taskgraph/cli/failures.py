@@ -123,6 +123,8 @@ def _check_head(status: CheckStatus, check: str, rows: str, width: int) -> str:
 
 
 def _broken_lines(broken: Broken, width: int) -> Iterator[str]:
+    if broken.check:
+        yield _check_head("fail", broken.check, "it could not run", width)
     yield from frame_lines(broken.sql, broken.error, width)
     error = printable(without_place(broken.error))
     for line in wrapped(error, width - 4):

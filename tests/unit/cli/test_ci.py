@@ -16,6 +16,7 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from screens import SPEC as SCREENS
 from screens import assert_screen, make_run
 from taskgraph.cli import group
 from taskgraph.cli.github import annotation_lines, summary_lines
@@ -76,7 +77,9 @@ def test_annotations_are_as_many_as_github_shows(report: RunReport) -> None:
     warned = Outcome("clean", "sql", "passed", None, 1.0, checks=results)
     lines = list(annotation_lines(replace(report, outcomes=(warned,) * 30, exports={})))
     assert len(lines) == 10
-    assert lines[0] == "::warning file=spec.py,line=18,title=clean::x: 100%25 of,%0Aall: rows"
+    declared = SCREENS.partition('"name": "clean"')[0].count("\n") + 1
+    expected = f"file=spec.py,line={declared},title=clean::x: 100%25 of,%0Aall: rows"
+    assert lines[0] == f"::warning {expected}"
 
 
 @pytest.fixture(scope="module")

@@ -76,6 +76,14 @@ def test_place_of_an_error_is_marked(error: str, marked: str) -> None:
     assert found == ([marked] if marked else [])
 
 
+def test_long_line_is_shown_where_the_error_is() -> None:
+    sql = f"SELECT {', '.join(f'column_{number}' for number in range(90))} FROM orders"
+    line, under = [click.unstyle(one) for one in frame_lines(sql, '"column_42" is not there', 60)]
+    assert line[under.index("^") : under.rindex("^") + 1] == "column_42"
+    assert line.startswith("  > 1 | …")
+    assert len(line) <= 60
+
+
 def test_long_statement_is_shown_around_the_error() -> None:
     sql = "\n".join(f"line_{number}" for number in range(1, 41))
     lines = [click.unstyle(line) for line in frame_lines(sql, '"line_20" is wrong', 80)]
