@@ -109,11 +109,11 @@ def test_run_that_stops_at_its_budget_says_what_it_spent_and_goes_on_with_more(
     ended = CliRunner().invoke(group, [*command, "--max-cost", "0.035"])
 
     assert ended.exit_code == 3
-    [error_line] = [line for line in ended.stderr.splitlines() if line.startswith("    error:")]
-    assert "the run reached its limit of $0.0350: $0.0" in error_line
-    assert "is spent, and the next call may cost $0.0" in error_line
-    assert "taskgraph resume OUTPUT --max-cost N" in ended.stderr
+    told = " ".join(ended.stderr.split())
+    assert "error: the run reached its limit of $0.0350: $0.0" in told
+    assert "is spent, and the next call may cost $0.0" in told
     assert "\nStopped. " in ended.stderr
+    assert ended.stderr.endswith("\nGo on with: taskgraph resume out.db --max-cost N\n")
     within_limit = "SELECT sum(cost_usd) < 0.035 FROM _llm_calls"
     assert rows_of(tmp_path / "out.db.partial", within_limit) == [(True,)]
 

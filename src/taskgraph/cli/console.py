@@ -17,6 +17,7 @@ from taskgraph.cli.lines import (
     went_wrong,
 )
 from taskgraph.cli.text import dollars, duration, short, styled, tokens
+from taskgraph.errors import RunLimit
 from taskgraph.events import (
     Event,
     ExportEnded,
@@ -149,7 +150,13 @@ def _closing_lines(ended: RunEnded, file: Path) -> Iterator[str]:
     if ended.saved and ended.status not in _FIRST_WORD:
         yield _saved_line(ended.saved)
     if ended.status in _FIRST_WORD:
-        yield f"Go on with: {resume_command(Path(ended.output))}"
+        yield f"Go on with: {resume_command(Path(ended.output))}{_higher_limit(ended)}"
+
+
+def _higher_limit(ended: RunEnded) -> str:
+    """Returns the option without which the run would stop at its limit again; empty if none is."""
+    hints = (one.hint for one in ended.outcomes if one.error_type == RunLimit.__name__)
+    return next((hint.partition("OUTPUT")[2] for hint in hints if hint), "")
 
 
 def _saved_line(saved: Saved) -> str:
