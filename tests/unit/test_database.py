@@ -124,6 +124,19 @@ def test_unfinished_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
 HOLDER = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print(1, flush=True); input()"
 
 
+def test_file_that_is_viewed_cannot_be_written(tmp_path: Path) -> None:
+    path = tmp_path / "work.db"
+    with duckdb.connect(path) as raw:
+        raw.execute("CREATE TABLE t AS SELECT 1 AS a")
+    viewed = Database.view(path)
+    cursor = viewed.cursor()
+    assert cursor.rows("FROM t") == [(1,)]
+    for text in ("CREATE TABLE u AS SELECT 1", "DELETE FROM t", "FROM read_text('/etc/hostname')"):
+        with pytest.raises(QueryFailed):
+            cursor.execute(text)
+    viewed.close()
+
+
 def test_process_that_has_the_file_open_is_named(tmp_path: Path) -> None:
     path = tmp_path / "work.db"
     Database.create(path).close()

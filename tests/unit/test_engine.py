@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -204,9 +205,14 @@ def test_help_tells_the_default() -> None:
 
 def test_file_that_is_open_already_is_not_opened_twice(tmp_path: Path) -> None:
     database = Database.create(tmp_path / "work.db")
+    again = partial(Database.reopen, tmp_path / "work.db")
     with pytest.raises(OutputError, match=r"'work.db' is open in this process already"):
-        Database.reopen(tmp_path / "work.db")
+        again()
     database.cursor().execute("CREATE TABLE t AS SELECT 1")
+    database.close()
+    database = again()
+    with pytest.raises(OutputError, match=r"'work.db' is open in this process already"):
+        again()
     database.close()
 
 

@@ -7,7 +7,7 @@ from time import perf_counter
 import pytest
 
 from builders import prompt, source, sql
-from taskgraph.namespace import MAX_NAME_BYTES, Names, Scope
+from taskgraph.namespace import MAX_NAME_BYTES, READER, Names, Scope
 
 NAMES = Names.of(
     [
@@ -211,3 +211,9 @@ def test_owner_costs_no_more_with_a_hostile_name_or_many_nodes() -> None:
 
 def test_no_nodes_own_nothing() -> None:
     assert Names.of([]).owner("x_y") is None
+
+
+def test_person_reads_everything_and_creates_nothing() -> None:
+    assert READER.read_refusal("_trace") is None
+    assert READER.readable_text() == "read any table of the file"
+    assert READER.define_refusal("x") == "x cannot be created or dropped: this only reads"

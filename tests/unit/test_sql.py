@@ -113,6 +113,11 @@ def test_text_that_reads_differently_once_normalised_is_refused(parse: Parser) -
     assert refusal.value.code == "ambiguous"
 
 
+def test_trees_are_those_of_every_query_in_a_statement(parse: Parser) -> None:
+    macro = only(parse, "CREATE MACRO m(x) AS x, (x, y) AS (SELECT y)")
+    assert len(list(parse.trees(macro))) == 2
+
+
 def test_tree_of_what_is_no_query_is_an_error(parse: Parser) -> None:
     with pytest.raises(Refused, match="can only stand in a query"):
         parse.tree("DROP VIEW v")
