@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks import machine, peers
 from benchmarks.measuring import Line
 from benchmarks.rendering import markdown
-from benchmarks.suites import SUITES
+from benchmarks.suites import SUITES, Extent
 
 
 def main() -> None:
@@ -23,7 +23,7 @@ def main() -> None:
     facts = machine.facts()
     lines: list[Line] = []
     for suite in options.only:
-        for line in _measured(suite, quick=options.quick):
+        for line in _measured(suite, options):
             lines.append(line)
             print(_progress(line), file=sys.stderr, flush=True)
             if options.json:  # as far as it is: a run takes long
@@ -36,6 +36,7 @@ def _options() -> argparse.Namespace:
     known = ",".join(SUITES)
     parser.add_argument("--only", type=_suites, default=list(SUITES), help=f"some of {known}")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    parser.add_argument("--largest", type=int, default=10_000, help="nodes of the largest graphs")
     parser.add_argument("--json", type=Path, help="file for all figures")
     return parser.parse_args()
 
@@ -47,11 +48,12 @@ def _suites(text: str) -> list[str]:
     return names
 
 
-def _measured(suite: str, *, quick: bool) -> Iterator[Line]:
+def _measured(suite: str, options: argparse.Namespace) -> Iterator[Line]:
     """One suite's failure does not end the others."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            yield from SUITES[suite](Path(folder), quick=quick)
+            extent = Extent(options.quick, options.largest)
+            yield from SUITES[suite](Path(folder), extent)
         except Exception:  # noqa: BLE001
             traceback.print_exc()
             yield Line(suite, "-", "-", 0, failure=traceback.format_exc(limit=1)[-300:])

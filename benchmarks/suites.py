@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import ingest, peers
@@ -26,22 +27,37 @@ BARE_FILE = "bare.db"
 _FEW, _MANY = 3, 9
 
 
-def graphs(folder: Path, *, quick: bool) -> Iterator[Line]:
+@dataclass(frozen=True)
+class Extent:
+    """How much is measured."""
+
+    quick: bool
+    """Small sizes, to see that it works."""
+    largest: int
+    """Nodes of the largest graphs."""
+
+    @property
+    def graphs(self) -> tuple[int, ...]:
+        sizes = (10, 100) if self.quick else (10, 100, 1_000, 10_000)
+        return tuple(size for size in sizes if size <= self.largest)
+
+
+def graphs(folder: Path, extent: Extent) -> Iterator[Line]:
     """SQL graphs of small models, each a table of ten rows with one check."""
     for shape in SHAPES:
-        for size in (10, 100) if quick else (10, 100, 1_000, 10_000):
+        for size in extent.graphs:
             name = f"{shape}-{size}"
             contenders = [_bare("parallel", name), _bare("statements", name), _bare("tables", name)]
             contenders.append(_ours(name, folder))
             rounds = 1 if size > 1_000 else _FEW
             yield from compare(Case("graphs", name, tuple(contenders), rounds))
-    for size in (10,) if quick else (10, 100, 1_000):
+    for size in extent.graphs[:3]:
         yield from _beside_peers("graphs", f"layered-{size}", folder, 1 if size > 100 else _FEW)
 
 
-def heavy(folder: Path, *, quick: bool) -> Iterator[Line]:
+def heavy(folder: Path, extent: Extent) -> Iterator[Line]:
     """Twelve models over ten million rows, four of them independent."""
-    rows = 1_000_000 if quick else 10_000_000
+    rows = 1_000_000 if extent.quick else 10_000_000
     output_of(python("-m", "benchmarks.models", str(folder), str(rows)))
     data = {"BENCHMARK_DATA": str(folder)}
     os.environ |= data  # the peers' projects are written in this process
@@ -77,10 +93,10 @@ def _ours(graph: str, folder: Path, environment: Mapping[str, str] | None = None
     return Contender(OURS, command, "out.db", environment)
 
 
-def sources(folder: Path, *, quick: bool) -> Iterator[Line]:
+def sources(folder: Path, extent: Extent) -> Iterator[Line]:
     """Ingest of each kind of source; only the ingest counts, not the imports."""
     for name, kind in ingest.KINDS.items():
-        for rows in kind.sizes[:1] if quick else kind.sizes:
+        for rows in kind.sizes[:1] if extent.quick else kind.sizes:
             source = folder / kind.file
             output_of(python("-m", "benchmarks.ingest", name, "write", str(source), str(rows)))
             sides = {"floor": kind.floor_name, OURS: OURS}
@@ -90,7 +106,7 @@ def sources(folder: Path, *, quick: bool) -> Iterator[Line]:
                 )
                 for side, called in sides.items()
             )
-            rounds = _FEW if quick or rows > 1_000_000 else 5
+            rounds = _FEW if extent.quick or rows > 1_000_000 else 5
             yield from compare(Case("ingest", f"{name}, {rows:,} rows", tuple(contenders), rounds))
             source.unlink()
 
@@ -103,22 +119,22 @@ print(json.dumps({"seconds": one.wall_s, "processor": one.cpu_s}))
 """
 
 
-def agents(folder: Path, *, quick: bool) -> Iterator[Line]:
+def agents(folder: Path, extent: Extent) -> Iterator[Line]:
     """Agents of ten turns against the fake server: what is added to waiting."""
     del folder
-    count = 20 if quick else 200
-    for latency_ms in (50,) if quick else (50, 500, 2_000):
+    count = 20 if extent.quick else 200
+    for latency_ms in (50,) if extent.quick else (50, 500, 2_000):
         case, bound = f"{count} agents, {latency_ms} ms", 10 * latency_ms / 1000
         yield Line("agents", case, "ten latencies", 0, Cost(bound), 1.0)
         command = python("-c", _ONE_RUN_OF_AGENTS, str(count), str(latency_ms))
         for line in compare(
-            Case("agents", case, (Contender(OURS, command),), 1 if quick else _FEW)
+            Case("agents", case, (Contender(OURS, command),), 1 if extent.quick else _FEW)
         ):
             ratio = line.cost.seconds / bound if line.cost else None
             yield Line("agents", case, OURS, line.rounds, line.cost, ratio, None, line.failure)
 
 
-def start(folder: Path, *, quick: bool) -> Iterator[Line]:
+def start(folder: Path, extent: Extent) -> Iterator[Line]:
     """From nothing to an answer: help, a picture of a spec, a run of the scaffold."""
     project = folder / "project"
     run(Contender("init", taskgraph("init", str(project))))
@@ -140,13 +156,13 @@ def start(folder: Path, *, quick: bool) -> Iterator[Line]:
         ),
     }
     for name, contenders in cases.items():
-        yield from compare(Case("start", name, contenders, _FEW if quick else _MANY))
+        yield from compare(Case("start", name, contenders, _FEW if extent.quick else _MANY))
 
 
 _GUARD_LINE = re.compile(r"(\w[\w ]*?) +([\d,]+) +([\d.]+) +([\d.]+) +-?[\d.]+")
 
 
-def judging(folder: Path, *, quick: bool) -> Iterator[Line]:
+def judging(folder: Path, extent: Extent) -> Iterator[Line]:
     """The guard, and the record, per statement and with more and more in the catalog."""
     del folder
     for at in output_of(python("-m", "benchmarks.guard")).splitlines():
@@ -155,7 +171,7 @@ def judging(folder: Path, *, quick: bool) -> Iterator[Line]:
             case = f"{name}, {objects} objects"
             yield Line("judging", case, "bare statement", 200, Cost(float(bare) / 1000), 1.0)
             yield Line("judging", case, "guard and statement", 200, Cost(float(guarded) / 1000))
-    for objects in (10, 1_000) if quick else (10, 1_000, 10_000):
+    for objects in (10, 1_000) if extent.quick else (10, 1_000, 10_000):
         command = python("-m", "benchmarks.tracing", str(objects))
         case = Case("judging", f"record, {objects:,} objects", (Contender(OURS, command),), _FEW)
         yield from compare(case)
