@@ -13,13 +13,12 @@ from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeAlias
 
 from taskgraph.agent.context import View, sent
 from taskgraph.agent.conversation import has_text
 from taskgraph.agent.feedback import RESUMED, is_farewell
-from taskgraph.database import Row, read_only
 from taskgraph.errors import SettingsError
+from taskgraph.evidence import Ask
 from taskgraph.llm.messages import AssistantMessage, Message, Usage, UserMessage
 from taskgraph.llm.recording import (
     Asked,
@@ -35,9 +34,7 @@ from taskgraph.llm.recording import (
 from taskgraph.llm.wire import digest
 from taskgraph.parts import Identity
 from taskgraph.recorded import message_of
-from taskgraph.report import Ask, read_meta
-
-_Calls: TypeAlias = Mapping[str, Sequence[Row]]
+from taskgraph.report import asking, read_meta
 
 
 def recording_of(path: Path) -> Recording:
@@ -63,12 +60,10 @@ def _is_database(path: Path) -> bool:
 
 
 def _recording_of_run(path: Path) -> Recording:
-    with read_only(path) as connection:
-
-        def ask(query: str) -> list[Row]:
-            return connection.execute(query).fetchall()
-
+    with asking(path) as ask:
         meta = read_meta(ask, path)
+        if "duckdb_threads" not in meta:
+            raise SettingsError(f"{str(path)!r} does not hold what its questions followed from")
         conversations = _conversations(ask)
         try:
             calls = tuple(_calls(ask, conversations))

@@ -42,7 +42,9 @@ import sys
 
 def forbid(event, arguments):
     if event in ("socket.connect", "socket.getaddrinfo", "socket.sendto", "socket.bind"):
-        raise AssertionError(f"the network was used: {event} {arguments}")
+        # A run answers `show` in a file of this machine: that is no network.
+        if getattr(arguments[0], "family", None) != 1:
+            raise AssertionError(f"the network was used: {event} {arguments}")
 
 sys.addaudithook(forbid)
 """

@@ -106,10 +106,10 @@ _COLUMNS = """
         ON v.database_name = c.database_name AND v.schema_name = c.schema_name
         AND v.view_name = c.table_name
     WHERE c.database_name = ? AND c.schema_name = 'main' AND NOT c.internal
-        AND c.table_name[1] <> '_' AND NOT contains(c.table_name, '__')
+        AND c.table_name[1] <> '_' AND NOT contains(lower(c.table_name), '__validation')
     GROUP BY ALL ORDER BY ALL
 """
-"""A name with `__` is the engine's: the rows of a check, which are compared as checks."""
+"""The rows of a check (see `schema.check_table`) are compared as checks."""
 
 
 def compare_table(
