@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from threading import Lock
+from threading import Event, Lock, Thread
 from time import monotonic
 
 from rich.console import Console
@@ -20,10 +20,11 @@ from taskgraph.cli.lines import finding_lines, outcome_line, went_wrong
 from taskgraph.cli.standing import Running, Standing
 from taskgraph.cli.text import dollars, duration, printable, short, tokens
 from taskgraph.cli.width import clipped, columns_of, padded
-from taskgraph.events import Event, NodeStarted, Outcome, RunEnded, RunStarted
+from taskgraph.events import Event as RunEvent
+from taskgraph.events import NodeStarted, Outcome, RunEnded, RunStarted
 from taskgraph.spec import Kind
 
-_REFRESHES_PER_SECOND = 4
+_SECONDS_BETWEEN = 0.25
 _CALM_S = 0.4
 """Nodes that end sooner are not shown: they would only flicker."""
 _MOST_RUNNING = 12
@@ -82,49 +83,72 @@ class LiveView:
         self._clock = clock
         self._standing = Standing(clock)
         self._lines = _Lines(console)
-        # rich asks for the picture from a thread of its own. Nothing is printed while this lock
-        # is held, for rich holds its own lock when it asks.
+        self._waiting: list[str] = []
+        # Nothing is printed while this lock is held, for rich holds its own when it asks for the
+        # picture.
         self._lock = Lock()
-        self.live = Live(
+        self._live = Live(
             console=console,
             get_renderable=self.picture,
-            refresh_per_second=_REFRESHES_PER_SECOND,
+            auto_refresh=False,
             transient=True,
             # What a spec's own code prints to a pipe is for whoever reads the pipe.
             redirect_stdout=sys.stdout.isatty(),
         )
+        self._closed = Event()
+        self._thread = Thread(target=self._keep_fresh, daemon=True)
 
-    def __call__(self, event: Event) -> None:
-        """Shows what the event changes."""
+    def __call__(self, event: RunEvent) -> None:
+        """Takes in what the event changes; it is shown within a quarter of a second."""
+        ended = isinstance(event, RunEnded)
+        if ended:
+            self.close()
+        lines = ending_lines(event, self._console.width) if ended else self._lines.of(event)
         with self._lock:
             self._standing.record(event)
+            if not isinstance(event, NodeStarted) or event.why:
+                self._waiting += lines
         if isinstance(event, RunStarted):
-            self.live.start(refresh=True)
-            # Shown, for nobody could show it again if the process is killed.
-            self._console.show_cursor(True)
-        if isinstance(event, RunEnded):
-            self.close()
-            lines = ending_lines(event, self._console.width)
-        else:
-            lines = self._lines.of(event)
-        if not isinstance(event, NodeStarted) or event.why:
-            self._print(list(lines))
+            self._open()
+        elif not self._live.is_started:
+            self.refresh()
+
+    def _open(self) -> None:
+        self._live.start()
+        # Shown, for nobody could show it again if the process is killed.
+        self._console.show_cursor(True)
+        self.refresh()
+        self._thread.start()
 
     def close(self) -> None:
         """Leaves the terminal as it was, with all lines that were written."""
-        self.live.stop()
+        self._closed.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self.refresh()
+        self._live.stop()
+
+    def _keep_fresh(self) -> None:
+        # Lines are written together, a few times a second: one by one they cost a millisecond each
+        # of the thread that runs the nodes, and flicker.
+        while not self._closed.wait(_SECONDS_BETWEEN):
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Writes the lines that wait, above the picture of this moment."""
+        with self._lock:
+            lines, self._waiting = self._waiting, []
+        if self._live.is_started:
+            # rich draws the picture of its last refresh below what is printed.
+            self._live.refresh()
+        if lines:
+            self._console.print(Text.from_ansi("\n".join(lines)))
 
     def picture(self) -> Text:
         """Returns what is to be seen now below the lines that stay."""
         with self._lock:
             lines = list(self._picture_lines(self._console.width, self._console.height))
         return Text("\n").join(lines)
-
-    def _print(self, lines: list[str]) -> None:
-        if lines:
-            # rich draws the picture of its last refresh below what is printed: an older one.
-            self.live.refresh()
-            self._console.print(Text.from_ansi("\n".join(lines)))
 
     def _picture_lines(self, width: int, height: int) -> Iterator[Text]:
         now = self._clock()

@@ -136,7 +136,7 @@ def test_what_a_run_shows_on_a_terminal(width: int, height: int, clock: StillClo
     clock.now += 42.0
     for event in THEN:
         view(event)
-    view.live.refresh()
+    view.refresh()
     shown = on_screen(written(console))
     view.close()
     assert all(len(line) <= width for line in shown.splitlines())
