@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import islice
+from typing import TypeVar
 
 import duckdb
 
@@ -74,6 +75,9 @@ class Builtins:
     settings: frozenset[str]
 
 
+K = TypeVar("K")
+V = TypeVar("V")
+_KNOWN_SPLITS: dict[tuple[str, TextLimits], tuple[Statement, ...]] = {}
 _KNOWN_USES: dict[str, tuple[Use, ...]] = {}
 """What queries use, by their exact text, which is all that it depends on: a spec's texts are parsed
 when it is loaded, and judged again when they run."""
@@ -131,6 +135,13 @@ class Parser:
                 cannot parse it; the message has DuckDB's own words, with the place.
         """
         self._trees.clear()
+        known = _KNOWN_SPLITS.get((text, limits))
+        if known is None:
+            known = self._statements(text, limits)
+            _remember(_KNOWN_SPLITS, (text, limits), known, len(text))
+        return known
+
+    def _statements(self, text: str, limits: TextLimits) -> tuple[Statement, ...]:
         check_text(text, limits)
         found = self._extract(text)
         if not found:
@@ -272,9 +283,13 @@ def queries_in(statement: Statement) -> tuple[str, ...]:
 
 def _remembered(query: str, tree: Tree) -> tuple[Use, ...]:
     found = tuple(dict.fromkeys(uses(tree)))
-    if len(query) <= _LONGEST_KNOWN and len(_KNOWN_USES) < _MOST_KNOWN:
-        _KNOWN_USES[query] = found
+    _remember(_KNOWN_USES, query, found, len(query))
     return found
+
+
+def _remember(known: dict[K, V], key: K, value: V, length: int) -> None:
+    if length <= _LONGEST_KNOWN and len(known) < _MOST_KNOWN:
+        known[key] = value
 
 
 def _names_read(used: Iterable[Use]) -> Iterator[str]:
