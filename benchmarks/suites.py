@@ -35,11 +35,15 @@ class Extent:
     """Small sizes, to see that it works."""
     largest: int
     """Nodes of the largest graphs."""
+    most_rounds: int
 
     @property
     def graphs(self) -> tuple[int, ...]:
         sizes = (10, 100) if self.quick else (10, 100, 1_000, 10_000)
         return tuple(size for size in sizes if size <= self.largest)
+
+    def rounds(self, wanted: int) -> int:
+        return min(wanted, self.most_rounds)
 
 
 def graphs(folder: Path, extent: Extent) -> Iterator[Line]:
@@ -49,10 +53,12 @@ def graphs(folder: Path, extent: Extent) -> Iterator[Line]:
             name = f"{shape}-{size}"
             contenders = [_bare("parallel", name), _bare("statements", name), _bare("tables", name)]
             contenders.append(_ours(name, folder))
-            rounds = 1 if size > 1_000 else _FEW
+            rounds = extent.rounds(1 if size > 1_000 else _FEW)
             yield from compare(Case("graphs", name, tuple(contenders), rounds))
     for size in extent.graphs[:3]:
-        yield from _beside_peers("graphs", f"layered-{size}", folder, 1 if size > 100 else _FEW)
+        yield from _beside_peers(
+            "graphs", f"layered-{size}", folder, extent.rounds(1 if size > 100 else _FEW)
+        )
 
 
 def heavy(folder: Path, extent: Extent) -> Iterator[Line]:
@@ -64,7 +70,7 @@ def heavy(folder: Path, extent: Extent) -> Iterator[Line]:
     name = f"heavy-{rows}"
     contenders = [_bare(way, name, data) for way in ("parallel", "statements", "tables")]
     contenders.append(_ours(name, folder, data))
-    yield from compare(Case("heavy", name, tuple(contenders), _FEW))
+    yield from compare(Case("heavy", name, tuple(contenders), extent.rounds(_FEW)))
     yield from _beside_peers("heavy", name, folder, 1, data)
 
 
@@ -106,7 +112,7 @@ def sources(folder: Path, extent: Extent) -> Iterator[Line]:
                 )
                 for side, called in sides.items()
             )
-            rounds = _FEW if extent.quick or rows > 1_000_000 else 5
+            rounds = extent.rounds(_FEW if extent.quick or rows > 1_000_000 else 5)
             yield from compare(Case("ingest", f"{name}, {rows:,} rows", tuple(contenders), rounds))
             source.unlink()
 
@@ -123,12 +129,17 @@ def agents(folder: Path, extent: Extent) -> Iterator[Line]:
     """Agents of ten turns against the fake server: what is added to waiting."""
     del folder
     count = 20 if extent.quick else 200
-    for latency_ms in (50,) if extent.quick else (50, 500, 2_000):
+    for latency_ms in (50,) if extent.quick else (50, 500, 2_000, 4_000):
         case, bound = f"{count} agents, {latency_ms} ms", 10 * latency_ms / 1000
         yield Line("agents", case, "ten latencies", 0, Cost(bound), 1.0)
         command = python("-c", _ONE_RUN_OF_AGENTS, str(count), str(latency_ms))
         for line in compare(
-            Case("agents", case, (Contender(OURS, command),), 1 if extent.quick else _FEW)
+            Case(
+                "agents",
+                case,
+                (Contender(OURS, command),),
+                extent.rounds(1 if extent.quick else _FEW),
+            )
         ):
             ratio = line.cost.seconds / bound if line.cost else None
             yield Line("agents", case, OURS, line.rounds, line.cost, ratio, None, line.failure)
@@ -156,7 +167,9 @@ def start(folder: Path, extent: Extent) -> Iterator[Line]:
         ),
     }
     for name, contenders in cases.items():
-        yield from compare(Case("start", name, contenders, _FEW if extent.quick else _MANY))
+        yield from compare(
+            Case("start", name, contenders, extent.rounds(_FEW if extent.quick else _MANY))
+        )
 
 
 _GUARD_LINE = re.compile(r"(\w[\w ]*?) +([\d,]+) +([\d.]+) +([\d.]+) +-?[\d.]+")
@@ -173,7 +186,12 @@ def judging(folder: Path, extent: Extent) -> Iterator[Line]:
             yield Line("judging", case, "guard and statement", 200, Cost(float(guarded) / 1000))
     for objects in (10, 1_000) if extent.quick else (10, 1_000, 10_000):
         command = python("-m", "benchmarks.tracing", str(objects))
-        case = Case("judging", f"record, {objects:,} objects", (Contender(OURS, command),), _FEW)
+        case = Case(
+            "judging",
+            f"record, {objects:,} objects",
+            (Contender(OURS, command),),
+            extent.rounds(_FEW),
+        )
         yield from compare(case)
 
 
