@@ -26,7 +26,7 @@ from taskgraph.engine import (
     cap_address_space,
     verify,
 )
-from taskgraph.errors import OutputError, QueryFailed, SettingsError, WorkspaceError
+from taskgraph.errors import OutOfMemory, OutputError, QueryFailed, SettingsError, WorkspaceError
 
 frame = pl.DataFrame({"a": [1]})
 
@@ -196,6 +196,17 @@ def test_limits_come_from_the_machine_unless_given(tmp_path: Path) -> None:
     assert setting(cursor, "threads") == "2" == str(database.threads)
     assert setting(cursor, "max_temp_directory_size") == "95.3 MiB"
     database.close()
+
+
+def test_spilling_ends_where_the_disk_limit_is(tmp_path: Path) -> None:
+    limits = Limits(memory="60MB", temp_directory_size="10MB")
+    database = Database.create(tmp_path / "work.db", limits)
+    cursor = database.cursor()
+    with pytest.raises(OutOfMemory, match=r"failed to offload.* Use less at once"):
+        cursor.fetch("FROM range(3_000_000) ORDER BY hash(range)", 5)
+    assert cursor.rows("SELECT 1") == [(1,)]
+    database.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["work.db"]
 
 
 def test_help_tells_the_default() -> None:
