@@ -37,6 +37,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--only", type=_suites, default=list(SUITES), help=f"some of {known}")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--largest", type=int, default=10_000, help="nodes of the largest graphs")
+    parser.add_argument("--rounds", type=int, default=9, help="most rounds of a case")
     parser.add_argument("--json", type=Path, help="file for all figures")
     return parser.parse_args()
 
@@ -52,7 +53,7 @@ def _measured(suite: str, options: argparse.Namespace) -> Iterator[Line]:
     """One suite's failure does not end the others."""
     with tempfile.TemporaryDirectory() as folder:
         try:
-            extent = Extent(options.quick, options.largest)
+            extent = Extent(options.quick, options.largest, options.rounds)
             yield from SUITES[suite](Path(folder), extent)
         except Exception:  # noqa: BLE001
             traceback.print_exc()
