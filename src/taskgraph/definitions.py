@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from taskgraph.database import Cursor, fold
 from taskgraph.errors import QueryStuck, QueryTimeout, StatementError, WorkspaceError
-from taskgraph.events import Definition, Outcome, SourceFile, StatementRun
+from taskgraph.events import Definition, Emit, Event, Outcome, SourceFile, StatementRun
 from taskgraph.guard import Guard, StatementResult
 from taskgraph.namespace import Scope
 from taskgraph.plan import Plan
@@ -24,11 +24,11 @@ class Redefined:
     results: tuple[StatementResult, ...]
     failures: tuple[Failure, ...]
     """Those that fail for want of another one come last."""
-    events: tuple[StatementRun, ...]
-    """One for each definition, for the trace."""
 
 
-def define_again(guard: Guard, node: str, definitions: Sequence[Definition]) -> Redefined:
+def define_again(
+    guard: Guard, node: str, definitions: Sequence[Definition], emit: Emit
+) -> Redefined:
     """Runs definitions through the guard, in an order in which they can stand.
 
     They are on record in the order in which they were last made, and that need not be the one in
@@ -38,16 +38,15 @@ def define_again(guard: Guard, node: str, definitions: Sequence[Definition]) -> 
         guard: judges and runs them, on the node's cursor.
         node: whose they are.
         definitions: views and macros, each by one CREATE statement.
+        emit: told of each, from the calling thread; of those that fail at the end.
 
     Raises:
-        QueryTimeout: it took too long, and nothing says which of them would have stood.
+        QueryTimeout: it took too long; what stands by then has been told.
     """
     results: list[StatementResult] = []
-    events: list[StatementRun] = []
     waiting = list(definitions)
     while waiting:
         failures: list[Failure] = []
-        told: list[StatementRun] = []
         for definition in waiting:
             started = perf_counter()
             try:
@@ -56,14 +55,15 @@ def define_again(guard: Guard, node: str, definitions: Sequence[Definition]) -> 
                 raise
             except StatementError as error:
                 failures.append((definition, error))
-                told.append(_event(node, definition, started, "refused", error))
             else:
                 results.append(result)
-                events.append(_event(node, definition, started, result.kind))
+                emit(_event(node, definition, result.kind, _since(started)))
         if len(failures) == len(waiting):
-            return Redefined(tuple(results), _causes_first(failures), (*events, *told))
+            for definition, error in failures:
+                emit(_event(node, definition, "refused", 0.0, error))
+            return Redefined(tuple(results), _causes_first(failures))
         waiting = [definition for definition, _ in failures]
-    return Redefined(tuple(results), (), tuple(events))
+    return Redefined(tuple(results), ())
 
 
 def _causes_first(failures: Sequence[Failure]) -> tuple[Failure, ...]:
@@ -71,20 +71,32 @@ def _causes_first(failures: Sequence[Failure]) -> tuple[Failure, ...]:
     return tuple(sorted(failures, key=lambda one: any(text in str(one[1]) for text in missing)))
 
 
-def define_macros(cursor: Cursor, plan: Plan) -> None:
+def taken_over(cursor: Cursor, plan: Plan) -> Sequence[Event]:
     """Defines the macros of the nodes that are kept; their views have come as tables.
 
+    Returns:
+        What the trace says of both.
+
     Raises:
-        WorkspaceError: one cannot be defined again.
+        WorkspaceError: a macro cannot be defined again.
     """
+    events: list[Event] = []
     for name in plan.names.graph.order:
         if name in plan.kept:
-            guard = Guard(cursor, Scope(plan.names, name), "sql_node")
-            for macro, error in define_again(guard, name, _macros(plan.kept[name])).failures:
-                raise WorkspaceError(
-                    f"the macro {macro.name} of node {name!r} cannot be defined again: {error}",
-                    f"Select the node as well: --select {name}.",
-                )
+            _take_over(cursor, plan, name, events.append)
+    return events
+
+
+def _take_over(cursor: Cursor, plan: Plan, node: str, emit: Emit) -> None:
+    outcome = plan.kept[node]
+    for table, row_count in outcome.tables:
+        emit(taken_table(node, table, row_count, plan.steps[node].why))
+    guard = Guard(cursor, Scope(plan.names, node), "sql_node")
+    for macro, error in define_again(guard, node, _macros(outcome), emit).failures:
+        raise WorkspaceError(
+            f"the macro {macro.name} of node {node!r} cannot be defined again: {error}",
+            f"Select the node as well: --select {node}.",
+        )
 
 
 def _macros(outcome: Outcome) -> list[Definition]:
@@ -107,11 +119,15 @@ def taken_table(
     )
 
 
+def _since(started: float) -> float:
+    return (perf_counter() - started) * 1000
+
+
 def _event(
     node: str,
     definition: Definition,
-    started: float,
     kind: str,
+    elapsed_ms: float,
     error: StatementError | None = None,
 ) -> StatementRun:
     return StatementRun(
@@ -119,7 +135,7 @@ def _event(
         source="reuse",
         kind=kind,
         query=definition.sql,
-        elapsed_ms=(perf_counter() - started) * 1000,
+        elapsed_ms=elapsed_ms,
         error=str(error) if error else None,
         name=definition.name,
     )

@@ -90,6 +90,7 @@ class Takeover:
             (self.works[outcome.node], outcome)
             for outcome in outcomes
             if outcome.kind == "prompt"
+            and outcome.status in ("passed", "reused")
             and outcome.node in self.works
             and self.steps[outcome.node].action != "keep"
         ]

@@ -61,7 +61,8 @@ class Plan:
     def needs_model(self) -> bool:
         """Says whether a prompt node will certainly run, and not only if its SQL does not hold."""
         return any(
-            isinstance(node, PromptNode) and self.steps[name].action != "reuse"
+            isinstance(node, PromptNode)
+            and (self.steps[name].action != "reuse" or name in self.continued)
             for name, node in self.nodes.items()
         )
 

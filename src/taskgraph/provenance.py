@@ -194,13 +194,14 @@ def _definition(node: Node) -> dict[str, object]:
         "checks": [asdict(check) for check in node.checks],
     }
     if isinstance(node, SourceNode):
-        return shared | {"columns": list(node.columns), "path": _path(node)}
+        return shared | {"columns": list(node.columns), "path": declared_path(node)}
     work = node.prompt if isinstance(node, PromptNode) else node.sql
     views = [asdict(view) for view in node.required_views]
     return shared | {"outputs": views, "work": work}
 
 
-def _path(node: SourceNode) -> object:
+def declared_path(node: SourceNode) -> object:
+    """Returns the file that a source names, as it is written; None for other data."""
     source: object = node.source
     is_path = isinstance(source, str | Path) or (isinstance(source, dict) and "path" in source)
     return node.source if is_path else None

@@ -16,11 +16,9 @@ from taskgraph.graph import Graph
 from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.namespace import Names
 from taskgraph.plan import Plan, Seed, changed_nodes
-from taskgraph.provenance import texts_from_json, texts_of
+from taskgraph.provenance import declared_path, texts_from_json, texts_of
 from taskgraph.schema import check_table
 from taskgraph.spec import Node, PromptNode, SourceNode, Spec, SqlNode
-
-_NEW = "new"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +69,7 @@ def plan_part(spec: Spec, earlier: Earlier | None, chosen: frozenset[str]) -> Pl
     """
     names = Names.of(spec.nodes)
     if earlier is None:
-        needed = sorted(_above(names.graph, chosen) - chosen)
+        needed = sorted(_with_all_above(names.graph, chosen) - chosen)
         if needed:
             raise SettingsError(
                 f"what is selected needs {', '.join(needed)}, which is not selected",
@@ -106,15 +104,27 @@ class _Scene:
     """The selected nodes and all that they depend on."""
     redefined: frozenset[str]
     """Nodes that are new, or defined otherwise than in the earlier file."""
+    is_elsewhere: bool
+    """Whether the spec is another file than the earlier one."""
+    is_reworded: bool
+    """Whether its text, or that of what it imports, is another one, or nobody can tell."""
     rebuilt: frozenset[str] = field(default=frozenset())
     """Nodes whose structure is another one."""
 
     @classmethod
     def of(cls, spec: Spec, earlier: Earlier, wishes: Wishes) -> _Scene:
         names = Names.of(spec.nodes)
-        chosen = wishes.chosen if wishes.chosen is not None else frozenset(names.graph.dependencies)
-        redefined = frozenset(changed_nodes(spec, earlier.meta))
-        return cls(spec, earlier, wishes, names, chosen | _above(names.graph, chosen), redefined)
+        now, then = texts_of(spec), texts_from_json(earlier.meta["spec"])
+        return cls(
+            spec,
+            earlier,
+            wishes,
+            names,
+            in_scope=_with_all_above(names.graph, wishes.chosen),
+            redefined=frozenset(changed_nodes(spec, earlier.meta)),
+            is_elsewhere=spec.origin.file != json.loads(earlier.meta["spec"])["file"],
+            is_reworded=now != then or now.source_sha256 is None,
+        )
 
     @property
     def file(self) -> str:
@@ -152,11 +162,9 @@ class _Scene:
 
     def _read_from_elsewhere(self, node: SourceNode) -> str | None:
         """Says why a source that is declared as it was may bring other data nevertheless."""
-        recorded = json.loads(self.earlier.meta["spec"])
-        if self.spec.origin.file != recorded["file"]:
+        if self.is_elsewhere:
             return "another spec"  # from whose folder relative paths start
-        now, then = texts_of(self.spec), texts_from_json(self.earlier.meta["spec"])
-        if not _is_path(node.source) and (now != then or now.source_sha256 is None):
+        if self.is_reworded and declared_path(node) is None:
             return "spec changed"  # and so may have what its functions return
         return None
 
@@ -175,13 +183,10 @@ class _Scene:
     def _missing(self, node: Node) -> str | None:
         outcome = self.earlier.outcomes.get(node.name)
         if outcome is None:
-            return f"not in {self.file}" if self._was_declared(node.name) else _NEW
+            return "new" if node.name in self.rebuilt else f"not in {self.file}"
         if not self.earlier.has(node.name):
             return f"{outcome.status} in {self.file}"
         return "built otherwise" if node.name in self.rebuilt else None
-
-    def _was_declared(self, name: str) -> bool:
-        return name in json.loads(self.earlier.meta["node_definitions"])
 
     def _sql(self, node: Node) -> str:
         return "changed" if node.name in self.redefined else "SQL"
@@ -231,9 +236,7 @@ class _Scene:
 _NOT_RUNNING = frozenset({"keep", "leave"})
 
 
-def _above(graph: Graph, names: Collection[str]) -> frozenset[str]:
-    return frozenset(above for name in names for above in graph.ancestors(name))
-
-
-def _is_path(source: object) -> bool:
-    return isinstance(source, str) or (isinstance(source, dict) and "path" in source)
+def _with_all_above(graph: Graph, chosen: frozenset[str] | None) -> frozenset[str]:
+    if chosen is None:
+        return frozenset(graph.dependencies)
+    return chosen | {above for name in chosen for above in graph.ancestors(name)}

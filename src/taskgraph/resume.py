@@ -14,7 +14,7 @@ from functools import partial
 from taskgraph.database import Cursor, Database, fold, quote
 from taskgraph.definitions import define_again
 from taskgraph.errors import StatementError
-from taskgraph.events import Outcome, Warned
+from taskgraph.events import Event, Outcome, Warned
 from taskgraph.guard import Guard, StatementResult
 from taskgraph.namespace import Scope
 from taskgraph.plan import Plan
@@ -138,7 +138,7 @@ def _redefine(
     guard = Guard(cursor, Scope(plan.names, node), "agent")
     work, sql = plan.work(node), ""
     # It stood already when the conversation began.
-    done = list(define_again(guard, node, work.definitions).results) if work else []
+    done = list(define_again(guard, node, work.definitions, _untraced).results) if work else []
     try:
         for definition in conversation.definitions:
             sql = definition.sql
@@ -148,6 +148,10 @@ def _redefine(
     except StatementError as error:
         return _abandon(cursor, plan, node, str(error), sql)
     return Standing(conversation, tuple(done))
+
+
+def _untraced(event: Event) -> None:
+    del event  # the trace has it from the first time
 
 
 def _abandon(cursor: Cursor, plan: Plan, node: str, why: str, sql: str) -> Warned:

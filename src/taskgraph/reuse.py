@@ -18,7 +18,7 @@ from taskgraph.spec import PromptNode
 from taskgraph.validate import OUTPUTS, summary
 from taskgraph.workshop import Workshop
 
-_NOTHING = Redefined((), (), ())
+_NOTHING = Redefined((), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Trial:
             findings = (CheckResult(OUTPUTS, "fail", message),)
         if self.node.name in self.shop.tally.outcomes:
             return None
+        self.shop.tally.remember(self.node.name, None)  # it is for its agent now to say
         self.shop.emit(self._taken_up(defined, findings))
         work = EarlierWork(
             self.work.definitions,
@@ -75,10 +76,7 @@ class Trial:
 
     def _define(self, emit: Emit) -> Redefined:
         guard = Guard(self.cursor, Scope(self.shop.names, self.node.name), "agent")
-        defined = define_again(guard, self.node.name, self.work.definitions)
-        for event in defined.events:
-            emit(event)
-        return defined
+        return define_again(guard, self.node.name, self.work.definitions, emit)
 
     async def _judged(self, defined: Redefined) -> tuple[CheckResult, ...]:
         if defined.failures or self._is_review:

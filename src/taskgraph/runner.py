@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
 from taskgraph.database import Cursor, Database, Limits, Row, read_only
-from taskgraph.definitions import define_macros, taken_table
+from taskgraph.definitions import taken_over
 from taskgraph.errors import OutputError, WorkspaceError
 from taskgraph.events import (
     Emit,
@@ -19,7 +19,6 @@ from taskgraph.events import (
     RunEnded,
     RunStarted,
     RunStatus,
-    StatementRun,
     Warned,
 )
 from taskgraph.export import run_exports
@@ -170,7 +169,9 @@ async def resume(
 
 
 def _demand_another(plan: Plan, output: Path) -> None:
-    if plan.seed and output.exists() and output.samefile(plan.seed.file):
+    taken = plan.seed and plan.seed.file
+    written = (output, partial_path(output))
+    if any(path.exists() and taken and path.samefile(taken) for path in written):
         raise OutputError(
             f"{str(output)!r} is the earlier file, which is only read",
             hint="Choose another with --output.",
@@ -265,14 +266,14 @@ async def _build(job: _Job, service: ServiceOnDemand, watch: Watch) -> Built:
         cursor = database.cursor()
         identity = _identity(job)
         meta = opening_meta(job.spec, identity, database.threads, service.facts)
-        await _begin(job, cursor, meta)
+        taken = await _begin(job, cursor, meta)
         brought_back = await _bring_back(job, database)
         writer = TraceWriter(cursor, trace_ids(cursor), dict(brought_back.places))
         shop = _workshop(job, database, service, identity.run_id, writer, brought_back)
         progress = Progress(shop, job.plan)
         job.feed.attach(shop.tally.record, writer.record, watch.record)
         watch.attach(database)
-        for event in (*_taken_tables(job), *brought_back.warnings):
+        for event in (*taken, *brought_back.warnings):
             job.feed.emit(event)
         status = await _run_nodes(progress, writer)
         outcomes = tuple(progress.outcomes.values())
@@ -298,21 +299,14 @@ async def _open(job: _Job) -> Database:
     return Database.create(job.partial, limits, tables=tables)
 
 
-async def _begin(job: _Job, cursor: Cursor, meta: Mapping[str, str | None]) -> None:
+async def _begin(job: _Job, cursor: Cursor, meta: Mapping[str, str | None]) -> Sequence[Event]:
     takeover = job.plan.takeover
     if job.recorded or takeover is None:
         begin_record(cursor, meta)
-        return
-    await cursor.run(lambda: define_macros(cursor, job.plan))
+        return ()
+    events = await cursor.run(lambda: taken_over(cursor, job.plan))
     begin_record(cursor, {**meta, "rerun": takeover.to_json()}, job.plan.kept.values())
-
-
-def _taken_tables(job: _Job) -> Iterator[StatementRun]:
-    if job.recorded:
-        return
-    for node, outcome in job.plan.kept.items():
-        for table, row_count in outcome.tables:
-            yield taken_table(node, table, row_count, job.plan.steps[node].why)
+    return events
 
 
 def _identity(job: _Job) -> Identity:
