@@ -107,7 +107,11 @@ _CALLS = """
     WHERE (node, conversation) IN (SELECT (node, max(conversation)) FROM _messages GROUP BY node)
     ORDER BY rowid
 """
-_ENDS = "SELECT node, error FROM _node_meta WHERE kind = 'prompt' AND error IS NOT NULL"
+_ENDS = """
+    SELECT node, coalesce(error, 'its SQL was taken over from an earlier run, and no model was '
+           'asked: replay it as it was made, with `taskgraph rerun`')
+    FROM _node_meta WHERE kind = 'prompt' AND (error IS NOT NULL OR status = 'reused')
+"""
 
 
 @dataclass(frozen=True, slots=True)

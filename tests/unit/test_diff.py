@@ -50,6 +50,8 @@ CASES = table({
         f"SELECT row_number() OVER (ORDER BY id DESC) AS _row_id, * {ROWS}", (), (0, 0, 0), []),
     "values that are nested": ("SELECT {'a': [1, NULL]} AS s", "SELECT {'a': [1, 2]} AS s", (), (1, 1, 0), []),
     "by key": (ROWS, f"SELECT * REPLACE (id + 1 AS id) {ROWS}", ("id",), (1, 1, 2), []),
+    "by key, with names of our own": ("SELECT 1 AS found, 2 AS there, 3 AS number, 4 AS side",
+        "SELECT 1 AS found, 2 AS there, 5 AS number, 4 AS side", ("found",), (0, 0, 1), []),
     "by key with NULL": (ROWS, f"SELECT * REPLACE (id * 2 AS id) {ROWS}", ("name",), (0, 0, 3), []),
     "by row number": (f"SELECT row_number() OVER () AS _row_id, * {ROWS}",
         f"SELECT row_number() OVER (ORDER BY id DESC) AS _row_id, * {ROWS}", ("_row_id",), (0, 0, 2), []),

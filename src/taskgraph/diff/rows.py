@@ -13,6 +13,8 @@ from typing import TypeAlias
 from taskgraph.database import Connection, fold, quote, quote_text
 
 _SAMPLES = 3
+_FOUND = quote("row is there")
+"""Stands beside a table's own columns, of which none is likely to have this name."""
 ONE, OTHER = "one", "other"
 """Under which names the two files are attached."""
 
@@ -106,13 +108,7 @@ def compare_bags(pair: Pair, rows_one: int, rows_other: int) -> RowsDiff:
         more = rows_one - rows_other
         return RowsDiff(max(more, 0), max(-more, 0))
     names = [f"c{number}" for number in range(len(pair.columns))]
-    columns = ", ".join(
-        f"{sql} AS {name}" for sql, name in zip(pair.columns.values(), names, strict=True)
-    )
-    both = " UNION ALL ".join(
-        f"SELECT {columns}, {sign} AS side FROM {file}.{quote(pair.table)}"
-        for file, sign in (("one", 1), ("other", -1))
-    )
+    both = _both(pair, names)
     pair.connection.execute(
         f"CREATE OR REPLACE TEMP TABLE differing AS SELECT {', '.join(names)}, "
         f"sum(side)::BIGINT AS n FROM ({both}) GROUP BY ALL HAVING sum(side) <> 0"
@@ -143,6 +139,17 @@ def compare_bags(pair: Pair, rows_one: int, rows_other: int) -> RowsDiff:
     )
 
 
+def _both(pair: Pair, names: Sequence[str]) -> str:
+    """All rows, with their columns named anew: `side` tells where a row is from."""
+    columns = ", ".join(
+        f"{sql} AS {name}" for sql, name in zip(pair.columns.values(), names, strict=True)
+    )
+    return " UNION ALL ".join(
+        f"SELECT {columns}, {sign} AS side FROM {file}.{quote(pair.table)}"
+        for file, sign in ((ONE, 1), (OTHER, -1))
+    )
+
+
 def _values_in_common(pair: Pair, column: str, name: str, both: str, longer: int) -> EqualValues:
     [equal] = pair.numbers(
         "SELECT coalesce(sum(least(of_one, of_other)), 0)::BIGINT FROM "
@@ -158,7 +165,7 @@ def compare_matched(pair: Pair) -> RowsDiff:
     differs = " OR ".join(f"NOT {_same(column)}" for column in pair.values) or "false"
     equal = "".join(f", count(*) FILTER (there AND {_same(name)})" for name in pair.values)
     only_one, only_other, both, changed, *of_columns = pair.numbers(
-        f"SELECT count(*) FILTER (o.found IS NULL), count(*) FILTER (i.found IS NULL), "
+        f"SELECT count(*) FILTER (o.{_FOUND} IS NULL), count(*) FILTER (i.{_FOUND} IS NULL), "
         f"count(*) FILTER (there), count(*) FILTER (there AND ({differs})){equal} FROM {joined}"
     )
     if not (only_one or only_other or changed):
@@ -167,7 +174,7 @@ def compare_matched(pair: Pair) -> RowsDiff:
     of_one, of_other = (
         pair.sample(
             names,
-            f"SELECT {_texts(side, names)} FROM {joined} WHERE {lacking}.found IS NULL "
+            f"SELECT {_texts(side, names)} FROM {joined} WHERE {lacking}.{_FOUND} IS NULL "
             f"ORDER BY {_of(side, pair.key)}",
         )
         for side, lacking in (("i", "o"), ("o", "i"))
@@ -190,11 +197,11 @@ def _joined(pair: Pair) -> str:
     """Both tables, matched by the key: `i` is of the first, `o` of the other."""
     columns = ", ".join(f"{sql} AS {quote(name)}" for name, sql in pair.columns.items())
     one, other = (
-        f"(SELECT {columns}, true AS found FROM {file}.{quote(pair.table)})"
-        for file in ("one", "other")
+        f"(SELECT {columns}, true AS {_FOUND} FROM {file}.{quote(pair.table)})"
+        for file in (ONE, OTHER)
     )
     on = " AND ".join(_same(name) for name in pair.key)
-    there = "(i.found AND o.found) AS there"
+    there = f"(i.{_FOUND} AND o.{_FOUND}) AS there"
     return f"(SELECT i, o, {there} FROM {one} AS i FULL JOIN {other} AS o ON {on})"
 
 

@@ -100,7 +100,7 @@ class Recording:
     texts: Mapping[str, str] = field(default_factory=dict[str, str])
     """By hash, what messages said; where the recording kept it."""
     ends: Mapping[str, str] = field(default_factory=dict[str, str])
-    """By node, why one that did not pass ended; where the recording kept it."""
+    """By node, why no answer follows; where the recording kept it."""
 
 
 @dataclass

@@ -92,7 +92,7 @@ class RecordedModel:
         steps = [step for node, step in self._answered if node == request.asker]
         ended = self._recording.ends.get(request.asker)
         if ended and request.step == max(steps, default=0) + 1:
-            return ModelError(f"here the recorded run of node {request.asker!r} ended: {ended}")
+            return ModelError(f"{self._recording.name} ends node {request.asker!r} here: {ended}")
         if steps:
             return self._diverged(request, f"the recording ends at step {max(steps)}")
         nodes = ", ".join(sorted({node for node, _ in self._answered})) or "none"
