@@ -13,13 +13,16 @@ import duckdb
 import pytest
 
 from builders import prompt, source, spec_of, sql
+from replaying import differences, models_of
 from running import DEFAULTS, Ran, rows_of
 from taskgraph.earlier import read_earlier
 from taskgraph.errors import OutputError, SettingsError, SpecError, WorkspaceError
 from taskgraph.events import Event, TakenUp
+from taskgraph.llm.replay import RecordedModel
 from taskgraph.llm.scripted import Answer, ScriptedModel, run_sql
-from taskgraph.llm.service import served_by
+from taskgraph.llm.service import replayed, served_by
 from taskgraph.plan import Plan
+from taskgraph.playback import recording_of
 from taskgraph.rerun import Wishes, plan_part, plan_rerun
 from taskgraph.runner import resume, run
 from taskgraph.settings import RunSettings
@@ -202,6 +205,17 @@ def test_plan_says_what_happens_and_why(written: Path, case: str) -> None:
     names = ("orders", "clean", "match", "after")
     steps = {name: (step.action, step.why) for name, step in plan.steps.items()}
     assert steps == dict(zip(names, AS_IT_WAS, strict=True)) | expected
+
+
+async def test_a_repair_is_replayed_to_the_same_tables(january: Path) -> None:
+    spec = month(DRIFTED, text="feb")
+    ran = await again(spec, january, answering(REPAIR, "Repaired."))
+    path, recorded = january.with_name("replayed.db"), RecordedModel(recording_of(ran.path))
+    opened = replayed(recorded, models_of(spec, DEFAULTS.model))
+    settings = replace(DEFAULTS, threads=recorded.circumstances.threads)
+    plan = plan_rerun(spec, read_earlier(january), Wishes())
+    await run(spec, path, settings, open_service=opened, emit=lambda _: None, plan=plan)
+    assert differences(ran.path, path) == []
 
 
 async def test_review_gives_the_work_to_an_agent_though_it_holds(january: Path) -> None:
