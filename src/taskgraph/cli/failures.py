@@ -11,6 +11,7 @@ from taskgraph.cli.lines import verdict, went_wrong
 from taskgraph.cli.tables import table_lines
 from taskgraph.cli.text import more_lines, painted, printable, styled
 from taskgraph.cli.width import clipped, columns_of, wrapped
+from taskgraph.database import quote
 from taskgraph.events import CheckResult, CheckStatus, Outcome
 from taskgraph.evidence import NO_EVIDENCE, Broken, CheckRows, Evidence
 
@@ -37,8 +38,9 @@ def failure_lines(
     for outcome in failed[:_MOST_SECTIONS]:
         yield ""
         yield heading(outcome, width)
-        yield from reason_lines(outcome, evidence.get(outcome.node, NO_EVIDENCE), width)
-        yield from ("", f"{_INDENT}look: {look_command(file, outcome.node)}")
+        found = evidence.get(outcome.node, NO_EVIDENCE)
+        yield from reason_lines(outcome, found, width)
+        yield from ("", *_look_lines(outcome.node, found, file))
     if more := failed[_MOST_SECTIONS:]:
         yield ""
         text = f"... and {len(more)} more: {_names(one.node for one in more)}"
@@ -46,9 +48,13 @@ def failure_lines(
     yield from skipped_lines(outcomes, width)
 
 
-def look_command(file: str, node: str) -> str:
-    """Returns what a person types to see all that is kept of a node."""
-    return f"taskgraph show {shlex.quote(file)} --node {node}"
+def _look_lines(node: str, evidence: Evidence, file: str) -> Iterator[str]:
+    """Says what a person types to see all that is kept of a node, and the rows that are not shown."""
+    yield f"{_INDENT}look: taskgraph show {shlex.quote(file)} --node {node}"
+    for rows in evidence.rows.values():
+        if rows.status == "fail" and rows.count > len(rows.rows):
+            table = rows.table if rows.table.isidentifier() else quote(rows.table)
+            yield f"{_INDENT}      taskgraph sql {shlex.quote(file)} {shlex.quote(f'FROM {table}')}"
 
 
 def heading(outcome: Outcome, width: int) -> str:

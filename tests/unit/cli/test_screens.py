@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,16 @@ def test_what_a_run_prints_without_a_terminal(width: int) -> None:
         listen(NodeEnded(outcome))
     listen(RunEnded("out.db", "failed", outcomes, 9876.0))
     assert_screen("run", width, "\n".join(lines) + "\n")
+
+
+def test_commands_that_look_deeper_work() -> None:
+    report = (FOLDER / "run_80.txt").read_text(encoding="utf-8")
+    commands = re.findall(r"^ +(?:look: )?taskgraph (.+)$", report, re.MULTILINE)
+    by_kind = {command.split()[0]: command for command in commands}
+    assert by_kind.keys() == {"show", "sql"}
+    for command in by_kind.values():
+        looked = CliRunner().invoke(group, shlex.split(command))
+        assert looked.exit_code == 0, f"{command}\n{looked.output}"
 
 
 def test_readme_shows_what_a_run_prints() -> None:
