@@ -15,6 +15,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from builders import spec_of, sql
+from running import run_spec
+from taskgraph.settings import RunSettings
+
 if TYPE_CHECKING:
     from bomb_yard import Told
 
@@ -75,6 +79,17 @@ def test_every_bomb_ends_in_bounded_time(tmp_path: Path) -> None:
     assert stuck <= {"B_levenshtein"}
     assert told["close_s"] < 5
     assert told["beats"] > 500
+
+
+@pytest.mark.anyio
+async def test_run_gives_the_engine_the_memory_that_it_is_told_to(tmp_path: Path) -> None:
+    spec = spec_of(
+        sql("big", "CREATE VIEW big_n AS SELECT len(list(range)) AS n FROM range(20_000_000)")
+    )
+    ran = await run_spec(spec, tmp_path, settings=RunSettings(memory_limit="100MiB"))
+    error = ran.outcomes["big"].error or ""
+    assert "100.0 MiB used" in error
+    assert "Use less at once" in error
 
 
 STUCK = """
