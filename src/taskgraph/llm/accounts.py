@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from taskgraph.errors import LimitReached, NodeLimit, RunLimit
 from taskgraph.llm.prices import Prices
 
-LEAST_COMPLETION_TOKENS = 1024
-"""With fewer tokens left a call is not made: its answer would be cut off, and paid for."""
+LEAST_COMPLETION_TOKENS = 2048
+"""With fewer tokens left a call is not made: its answer would be cut off, and paid for. Anthropic's
+models think with 1,024 at least, and refuse a call that leaves them nothing beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +109,11 @@ class Account:
         tokens = limit_of(self.allowance.max_tokens) - after.tokens
         return need.completion_for(usd, tokens)
 
-    def reached(self, need: Need) -> LimitReached:
-        """Returns the error that says which limit does not allow a call."""
+    def reached(self, need: Need, completion_tokens: int) -> LimitReached:
+        """Returns the error that says which limit does not allow a call with so short an answer."""
         usd = limit_of(self.allowance.max_cost) - self.spent.most_usd
-        least = need.of(LEAST_COMPLETION_TOKENS)
-        if need.completion_for(usd, math.inf) < LEAST_COMPLETION_TOKENS:
+        least = need.of(completion_tokens)
+        if need.completion_for(usd, math.inf) < completion_tokens:
             return self._error(self._cost_report(least), "max_cost")
         return self._error(self._token_report(least), "max_tokens")
 

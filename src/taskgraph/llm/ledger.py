@@ -162,10 +162,11 @@ class Ledger:
     def _allowed_tokens(self, request: ModelRequest, need: Need) -> int | None:
         """Completion tokens for a call; None where calls in flight must be waited for."""
         allowed = request.max_tokens
+        least = min(LEAST_COMPLETION_TOKENS, allowed)
         for account in self._accounts(request.asker):
             best = account.affordable(need, after=account.spent)
-            if best < min(LEAST_COMPLETION_TOKENS, request.max_tokens):
-                raise account.reached(need)
+            if best < least:
+                raise account.reached(need, least)
             now = account.affordable(need, after=account.spent + account.promised)
             if now < allowed and account.in_flight:
                 return None

@@ -86,7 +86,7 @@ async def test_call_that_a_budget_does_not_allow_is_not_made() -> None:
     with pytest.raises(NodeLimit) as caught:
         await model.complete(request(max_tokens=1500))
     assert str(caught.value) == (
-        "node 'a' reached its limit of $20.00: $12.00 is spent, and the next call may cost $10.24"
+        "node 'a' reached its limit of $20.00: $12.00 is spent, and the next call may cost $15.00"
     )
     assert caught.value.hint == (
         "Raise max_cost of node 'a' in the spec, then: taskgraph resume OUTPUT."
@@ -112,9 +112,9 @@ async def test_tokens_are_a_limit_too() -> None:
 
 async def test_rest_of_a_budget_buys_a_shorter_answer() -> None:
     spender = Spender(10_000, 1.0)
-    model = BudgetedModel(spender, book(), "a", Allowance(max_cost=15.0))
+    model = BudgetedModel(spender, book(), "a", Allowance(max_cost=25.0))
     await model.complete(request(max_tokens=10_000))
-    assert spender.requests[0].max_tokens == 1500
+    assert spender.requests[0].max_tokens == 2500
 
 
 async def test_short_answer_that_is_all_that_is_asked_for_needs_no_more() -> None:
