@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -44,6 +44,7 @@ def read_embedded(file: Path) -> EmbeddedSpec:
             hint="The program that built it has it. The SQL of the nodes is in _view_definitions.",
         )
     imports: dict[str, str] = json.loads(meta["spec_imports"])
+    _demand_inside(file, imports)
     return EmbeddedSpec(
         source=meta["spec_source"],
         path=PurePosixPath(path),
@@ -94,6 +95,15 @@ def write_files(files: Mapping[Path, bytes], *, replace: bool) -> None:
             path.write_bytes(content)
     except OSError as error:
         raise OutputError(f"cannot write {error.filename!r}: {error.strerror}") from error
+
+
+def _demand_inside(file: Path, paths: Iterable[str]) -> None:
+    """Makes sure that nothing is written elsewhere: the file may come from a stranger."""
+    for path in map(PurePosixPath, paths):
+        if path.is_absolute() or ".." in path.parts or path.suffix != ".py":
+            raise WorkspaceError(
+                f"{str(file)!r} has {str(path)!r} beside its spec: that is refused"
+            )
 
 
 def _imports_relatively(source: str) -> bool:

@@ -20,8 +20,8 @@ _MOST_LINES = 40
 
 def comparison_lines(comparison: Comparison, width: int) -> Iterator[str]:
     """Tells what differs, section by section; of what does not, only how much there is."""
-    yield from wrapped(f"A  {words.side_text(comparison.one)}", width, hanging="   ")
-    yield from wrapped(f"B  {words.side_text(comparison.other)}", width, hanging="   ")
+    for letter, side in (("A", comparison.one), ("B", comparison.other)):
+        yield from wrapped(printable(f"{letter}  {words.side_text(side)}"), width, hanging="   ")
     yield ""
     yield from wrapped(words.verdict_text(comparison), width)
     nodes = {change.node: words.node_text(change) for change in comparison.nodes}
@@ -45,19 +45,20 @@ def _section(title: str, lines: Iterable[str]) -> Iterator[str]:
 
 def _pairs(pairs: Iterable[tuple[str, str]], width: int) -> Iterator[str]:
     for name, text in pairs:
-        yield from wrapped(f"{name}  {text}", width, _INDENT, hanging=_DEEPER * 2)
+        line = printable(f"{name}  {text}")
+        yield from wrapped(line, width, _INDENT, hanging=_DEEPER * 2)
 
 
 def _table(table: TableDiff, width: int) -> Iterator[str]:
     yield from _pairs([(table.name, words.table_text(table))], width)
     if table.note:
         yield from wrapped(table.note, width, _DEEPER)
-    columns = ", ".join(words.column_texts(table))
+    columns = printable(", ".join(words.column_texts(table)))
     if columns:
         yield from wrapped(f"columns: {columns}", width, _DEEPER, hanging=_DEEPER + _INDENT)
     if table.rows is None:
         return
-    shares = ", ".join(map(words.share_text, table.rows.equal_values))
+    shares = printable(", ".join(map(words.share_text, table.rows.equal_values)))
     if shares:
         yield from wrapped(f"equal values: {shares}", width, _DEEPER, hanging=_DEEPER + _INDENT)
     yield from _sample("only in A", table.rows.sample_one, table.rows.only_one, width)
@@ -77,7 +78,7 @@ def _sample(title: str, sample: Sample, count: int, width: int) -> Iterator[str]
 def _texts(changes: Iterable[TextChange], width: int) -> Iterator[str]:
     for change in changes:
         of_node = "" if change.name == change.node else f" of {change.node}"
-        yield f"{_INDENT}{change.name}{of_node}: {change.change}"
+        yield printable(f"{_INDENT}{change.name}{of_node}: {change.change}")
         for line in change.lines[:_MOST_LINES]:
             yield _colored(clipped(f"{_DEEPER}{printable(line)}", width))
         if len(change.lines) > _MOST_LINES:

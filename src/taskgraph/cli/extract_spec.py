@@ -10,6 +10,7 @@ import click
 from taskgraph.cli.conduct import FILE
 from taskgraph.cli.ending import write_line
 from taskgraph.cli.settings import option
+from taskgraph.cli.text import printable
 from taskgraph.embedded import files_of, read_embedded, write_files
 
 
@@ -30,7 +31,7 @@ def command(file: Path, target: Path, *, force: bool) -> None:
         write_line(str(path), sys.stdout)
     if spec.missing:
         write_line(
-            f"Warning: it imports {', '.join(spec.missing)}, and {file} does not hold that. "
+            f"Warning: it imports {printable(', '.join(spec.missing))}, and {file} does not hold that. "
             "A run with --embed-imports keeps it.",
             sys.stderr,
         )

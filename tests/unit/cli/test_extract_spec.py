@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import duckdb
 import pytest
 from click.testing import CliRunner, Result
 
@@ -74,6 +76,18 @@ def test_spec_that_imports_relative_to_its_package_is_extracted_into_one(run_fil
     done = command("extract-spec", str(run_file), "elsewhere.py")
     assert done.exit_code == 2
     assert "Extract it to a path that ends in specs/main.py" in done.stderr
+
+
+@pytest.mark.parametrize("path", ["../outside.py", "/tmp/outside.py", "lib/.bashrc"])
+def test_file_of_a_stranger_writes_nothing_elsewhere(run_file: Path, path: str) -> None:
+    with duckdb.connect(run_file) as connection:
+        connection.execute(
+            "UPDATE _workspace_meta SET value = ? WHERE key = 'spec_imports'",
+            [json.dumps({path: "print('here')"})],
+        )
+    done = command("extract-spec", str(run_file), "new/specs/main.py")
+    assert (done.exit_code, "that is refused" in done.stderr) == (2, True)
+    assert not Path("new").exists()
 
 
 def test_imports_are_not_kept_unless_that_is_asked_for(
