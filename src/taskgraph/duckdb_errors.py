@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import duckdb
 
-from taskgraph.errors import OutOfMemory, QueryFailed, QueryTimeout, RunError
+from taskgraph.errors import OutOfMemory, OutputError, QueryFailed, QueryTimeout, RunError
 
 _MARKED_BEFORE, _MARKED_AFTER = 60, 40
 """Characters of a line that are shown around a place."""
@@ -22,6 +22,7 @@ def translated() -> Generator[None]:
         QueryFailed: DuckDB refused it or it failed; the message has DuckDB's own candidates.
         OutOfMemory: the memory was used up.
         QueryTimeout: it was interrupted.
+        OutputError: the disk does not take what is written.
         RunError: DuckDB does nothing more with this file.
     """
     try:
@@ -35,6 +36,12 @@ def translated() -> Generator[None]:
     except duckdb.InternalException as error:
         # The message goes on with a stack trace, and with paths of this machine.
         raise QueryFailed(f"{first_line(error)} (a bug in DuckDB: write it another way)") from error
+    except duckdb.IOException as error:
+        # Nothing but its own file is within a statement's reach.
+        raise OutputError(
+            f"the file cannot be written: {_of_disk(error)}",
+            hint="Free some disk space, then resume the run.",
+        ) from error
     except (duckdb.OutOfMemoryException, MemoryError) as error:
         raise OutOfMemory(
             f"{first_line(error).rstrip('.')}. Use less at once: filter or aggregate earlier, join on"
@@ -90,6 +97,11 @@ def without_advice(message: str) -> str:
 
 
 _NO_EXTENSIONS = " Extensions are not loaded here: use what DuckDB has without them."
+
+
+def _of_disk(error: Exception) -> str:
+    """Returns what the system said, without the path that DuckDB names."""
+    return re.sub(r'^.*"[^"]*": ', "", first_line(error))
 
 
 def _without_prefix(message: str) -> str:

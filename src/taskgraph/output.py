@@ -138,8 +138,14 @@ def publish(partial: Path, output: Path) -> None:
     """Puts the closed file in its place at once: a reader sees the old file or the new one.
 
     Raises:
-        OutputError: the file cannot be moved there.
+        OutputError: the file cannot be moved there, or is not whole.
     """
+    if _log_of(partial).exists():
+        # DuckDB closes a file without a word although its log could not be written into it.
+        raise OutputError(
+            f"{str(partial)!r} could not be completed: its log did not fit into it",
+            hint="Free some disk space, then resume the run.",
+        )
     try:
         _fsync(partial)
         partial.replace(output)

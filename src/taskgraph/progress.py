@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from taskgraph.errors import LimitReached, OutputError, RunError, RunLimit, TaskgraphError
-from taskgraph.events import NodeEnded, Outcome, RunStatus, Status
+from taskgraph.events import NodeEnded, Outcome, RunStatus, Status, Warned
 from taskgraph.nodes import run_node
 from taskgraph.plan import Plan
 from taskgraph.redaction import described
 from taskgraph.scheduler import Blocked, Ending, Passed, Raised, run_graph
+from taskgraph.trace import TraceWriter
 from taskgraph.workshop import Workshop
+
+_WRITE_EVERY_S = 0.1
 
 
 class _Halted(TaskgraphError):
@@ -122,6 +125,40 @@ class Progress:
                 self.shop.emit(
                     NodeEnded(self.shop.tally.outcome(name, "cancelled", error="interrupted"))
                 )
+
+
+async def run_recorded(progress: Progress, writer: TraceWriter) -> RunStatus:
+    """Runs the nodes while the writer keeps up; all that can be written is committed on return."""
+    writing = asyncio.create_task(_keep_writing(writer, progress))
+    status: RunStatus = "interrupted"
+    try:
+        status = await progress.run()
+    except asyncio.CancelledError:
+        pass
+    finally:
+        writing.cancel()
+        await asyncio.wait([writing])
+    try:
+        await writer.settled()
+    except OutputError as error:
+        progress.shop.emit(unwritten(error))
+        return status if status == "interrupted" else "stopped"
+    return status
+
+
+def unwritten(error: TaskgraphError) -> Warned:
+    """Tells what could not be written, and what to do."""
+    return Warned(f"{error}. {error.hint}" if error.hint else str(error))
+
+
+async def _keep_writing(writer: TraceWriter, progress: Progress) -> None:
+    while True:
+        await asyncio.sleep(_WRITE_EVERY_S)
+        try:
+            await writer.settled()
+        except OutputError as error:
+            progress.halt(error)
+            return
 
 
 def _status(error: BaseException) -> Status:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from operator import itemgetter
 from typing import Any
 
-from taskgraph.database import Row
-from taskgraph.events import Outcome
+from taskgraph.database import Row, quote_text
+from taskgraph.events import Outcome, utc_now
 from taskgraph.llm.accounts import NOTHING_SPENT, Spending
 from taskgraph.llm.messages import (
     NOTHING_USED,
@@ -134,6 +133,7 @@ _LAST_SIGN = """
     SELECT max(timestamp)
     FROM (SELECT timestamp FROM _trace UNION ALL SELECT timestamp FROM _messages
           UNION ALL SELECT timestamp FROM _warnings)
+    WHERE timestamp <= {}
 """
 
 
@@ -142,7 +142,8 @@ def _timed(identity: Identity, ask: Ask) -> Identity:
     last = identity.parts[-1]
     if last.elapsed_ms is not None:
         return identity
-    [(moment,)] = ask(_LAST_SIGN)
+    # What is dated later than now was said while the clock was wrong.
+    [(moment,)] = ask(_LAST_SIGN.format(quote_text(utc_now().strftime("%Y-%m-%d %H:%M:%S"))))
     lived = moment.replace(tzinfo=UTC) - last.started_at if moment else timedelta()
     return identity.ended(_milliseconds(lived))
 
@@ -201,12 +202,11 @@ def _effort(
 
 def _worked(moments: Iterable[datetime], starts: Sequence[datetime]) -> float:
     """Returns the milliseconds from first to last of what was said, without the pauses of the run."""
-    spans = groupby(moments, key=lambda moment: bisect_right(starts, moment))
-    worked = 0.0
-    for _, span in spans:
-        first, *rest = span
-        worked += _milliseconds((rest or [first])[-1] - first)
-    return worked
+    return sum(
+        _milliseconds(after - before)
+        for before, after in pairwise(moments)
+        if not any(before < start <= after for start in starts)
+    )
 
 
 def _milliseconds(time: timedelta) -> float:

@@ -10,7 +10,7 @@ from time import perf_counter
 
 from taskgraph.database import Cursor, Database, Limits, Row, read_only
 from taskgraph.definitions import taken_over
-from taskgraph.errors import OutputError, WorkspaceError
+from taskgraph.errors import OutputError, RunError, TaskgraphError, WorkspaceError
 from taskgraph.events import (
     Emit,
     Event,
@@ -29,7 +29,7 @@ from taskgraph.meta import closing_meta, export_meta, models_meta, opening_meta
 from taskgraph.output import claimed, continued, discard, partial_path, publish, unfinish
 from taskgraph.parts import Identity
 from taskgraph.plan import Plan, plan_resume, plan_run
-from taskgraph.progress import Progress
+from taskgraph.progress import Progress, run_recorded, unwritten
 from taskgraph.recorded import Recorded, read_recorded
 from taskgraph.report import read_meta
 from taskgraph.resume import BroughtBack, bring_back
@@ -46,8 +46,6 @@ from taskgraph.trace import (
 from taskgraph.transfer import copy_tables
 from taskgraph.watch.server import Watch, watched
 from taskgraph.workshop import Workshop
-
-_WRITE_EVERY_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,9 +214,7 @@ async def _conduct_watched(job: _Job, open_service: OpenService, watch: Watch) -
                 discard(job.partial)
             emit(_started(job))
             built = await _build(job, service, watch)
-        status = await _export(job, built.status)
-    if status in ("passed", "failed"):
-        publish(job.partial, job.output)
+        status = _put_in_place(job, await _export(job, built.status))
     earlier_ms = job.recorded.identity.elapsed_ms if job.recorded else 0.0
     elapsed_ms = earlier_ms + (perf_counter() - started) * 1000
     saved = job.plan.takeover.saved(built.outcomes) if job.plan.takeover else None
@@ -254,8 +250,28 @@ async def _export(job: _Job, status: RunStatus) -> RunStatus:
     except asyncio.CancelledError:
         return "interrupted"
     status = "failed" if any(export.error for export in exports) else "passed"
-    _record_exports(job.partial, exports, status)
+    try:
+        _record_exports(job.partial, exports, status)
+    except (OutputError, RunError) as error:
+        return _unwritten(job, status, error)
     return status
+
+
+def _put_in_place(job: _Job, status: RunStatus) -> RunStatus:
+    """Moves the finished file to where it was asked for; returns how the run stands with that."""
+    if status not in ("passed", "failed"):
+        return status
+    try:
+        publish(job.partial, job.output)
+    except OutputError as error:
+        return _unwritten(job, status, error)
+    return status
+
+
+def _unwritten(job: _Job, status: RunStatus, error: TaskgraphError) -> RunStatus:
+    """Tells what could not be written; such a run can be resumed, and stays unfinished."""
+    job.feed.emit(unwritten(error))
+    return status if status == "interrupted" else "stopped"
 
 
 async def _build(job: _Job, service: ServiceOnDemand, watch: Watch) -> Built:
@@ -275,11 +291,14 @@ async def _build(job: _Job, service: ServiceOnDemand, watch: Watch) -> Built:
         watch.attach(database)
         for event in (*taken, *brought_back.warnings):
             job.feed.emit(event)
-        status = await _run_nodes(progress, writer)
+        status = await run_recorded(progress, writer)
         outcomes = tuple(progress.outcomes.values())
         identity = identity.ended((perf_counter() - started) * 1000)
-        closing = closing_meta(cursor, outcomes, status, identity)
-        write_meta(cursor, {**closing, **models_meta(service.facts)})
+        try:
+            closing = closing_meta(cursor, outcomes, status, identity)
+            write_meta(cursor, {**closing, **models_meta(service.facts)})
+        except (OutputError, RunError) as error:
+            status = _unwritten(job, status, error)
         return Built(status, outcomes)
     finally:
         await watch.detach()
@@ -354,29 +373,6 @@ def _tally(job: _Job, brought_back: BroughtBack) -> Tally:
     for node, standing in brought_back.standing.items():
         tally.go_on(node, standing)
     return tally
-
-
-async def _run_nodes(progress: Progress, writer: TraceWriter) -> RunStatus:
-    """Runs the nodes while the writer keeps up; everything is committed on return."""
-    writing = asyncio.create_task(_keep_writing(writer, progress))
-    try:
-        return await progress.run()
-    except asyncio.CancelledError:
-        return "interrupted"
-    finally:
-        writing.cancel()
-        await asyncio.wait([writing])
-        await writer.settled()
-
-
-async def _keep_writing(writer: TraceWriter, progress: Progress) -> None:
-    while True:
-        await asyncio.sleep(_WRITE_EVERY_S)
-        try:
-            await writer.settled()
-        except OutputError as error:
-            progress.halt(error)
-            return
 
 
 def _record_exports(partial: Path, exports: Sequence[ExportEnded], status: RunStatus) -> None:
