@@ -160,10 +160,13 @@ def _higher_limit(ended: RunEnded) -> str:
 
 
 def _saved_line(saved: Saved) -> str:
-    money, time = dollars(abs(saved.cost_usd)), duration(abs(saved.elapsed_ms))
-    if saved.cost_usd >= 0 and saved.elapsed_ms >= 0:
-        return f"Saved {tokens(saved.tokens)} tok, {money} and {time} of agents' work."
-    of_money, of_time = (
-        "more" if one < 0 else "less" for one in (saved.cost_usd, saved.elapsed_ms)
-    )
-    return f"Agents took {money} {of_money} and {time} {of_time} than before."
+    """Tells what is saved, or what it took more; the money decides, the rest only agrees."""
+    sign = -1 if saved.cost_usd < 0 else 1
+    count, elapsed_ms = sign * saved.tokens, sign * saved.elapsed_ms
+    parts = [f"{tokens(count)} tok"] if count > 0 else []
+    parts.append(dollars(sign * saved.cost_usd))
+    parts += [duration(elapsed_ms)] if elapsed_ms > 0 else []
+    amounts = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
+    if sign < 0:
+        return f"Agents took {amounts} more than before."
+    return f"Saved {amounts} of agents' work."

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import click
 import pytest
@@ -15,6 +16,8 @@ from taskgraph.events import (
     Outcome,
     RunEnded,
     RunStarted,
+    Saved,
+    TakenUp,
     Warned,
     utc_now,
 )
@@ -132,6 +135,38 @@ def test_unfinished_run_says_in_its_last_line_how_to_go_on(status: str, word: st
     assert told.startswith(f"{word} PASS=1")
     assert told.endswith("runs/a b.db.partial")
     assert last == "Go on with: taskgraph resume 'runs/a b.db'"
+
+
+@pytest.mark.parametrize(
+    ("saved", "line"),
+    [
+        (Saved(161_000, 0.26, 192_000), "Saved 161k tok, $0.26 and 3m12s of agents' work."),
+        (Saved(-5, 0.26, -1.0), "Saved $0.26 of agents' work."),
+        (Saved(900, 0.0, 100), "Saved 900 tok, $0.00 and 0.1s of agents' work."),
+        (Saved(-900, -1.5, 100), "Agents took 900 tok and $1.50 more than before."),
+    ],
+    ids=["saved", "slower", "replayed", "more"],
+)
+def test_rerun_says_last_what_it_saved(saved: Saved, line: str) -> None:
+    end = replace(ended("passed"), saved=saved, outcomes=(ORDERS,))
+    assert plain(written(PlainLines, end)).splitlines()[-1] == line
+
+
+def test_rerun_says_why_of_each_node() -> None:
+    reused = replace(MATCH, status="reused", error=None, checks=(), why="checks pass")
+    text = written(
+        PlainLines,
+        RunStarted("x.db", (("orders", "source"), ("match", "prompt")), kept=("orders",), earlier="jan.db"),
+        NodeStarted("match", "prompt", why="prompt changed"),
+        TakenUp("match", "prompt", "repair", "total: 3 fail"),
+        NodeEnded(reused),
+    )  # fmt: skip
+    assert plain(text).splitlines() == [
+        "From jan.db: 1 of 2 as they are.",
+        "2 of 2 RUN   prompt match   (prompt changed)",
+        "2 of 2 REPAIR prompt match   (total: 3 fail)",
+        "2 of 2 REUSE prompt match   (checks pass)  7 turns  161k tok  $0.26  3m12s",
+    ]
 
 
 def test_stopped_and_cancelled_nodes_are_counted_where_there_are_any() -> None:
