@@ -108,6 +108,8 @@ class RunStarted:
     """Name of the earlier file that a run takes over from; None for any other run."""
     max_cost: float | None = None
     """US dollars that the run may cost; None without a limit."""
+    spent: Usage = NOTHING_USED
+    """What earlier parts of a resumed run have used; a sum, not split by kinds of tokens."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -22,7 +22,8 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.export import run_exports
-from taskgraph.llm.accounts import Spending
+from taskgraph.llm.accounts import NOTHING_SPENT, Spending
+from taskgraph.llm.messages import NOTHING_USED, Usage
 from taskgraph.llm.service import OpenService, ServiceOnDemand
 from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, models_meta, opening_meta
@@ -234,7 +235,13 @@ def _started(job: _Job) -> RunStarted:
         kept=tuple(plan.kept),
         earlier=takeover.file if takeover and job.recorded is None else None,
         max_cost=job.settings.max_cost,
+        spent=_used(job.recorded.spent.values()) if job.recorded else NOTHING_USED,
     )
+
+
+def _used(spent: Iterable[Spending]) -> Usage:
+    total = sum(spent, NOTHING_SPENT)
+    return Usage(prompt_tokens=total.tokens, cost_usd=total.cost_usd or None)
 
 
 async def _export(job: _Job, status: RunStatus) -> RunStatus:

@@ -48,6 +48,10 @@ def annotation_lines(report: RunReport) -> Iterator[str]:
         for outcome in report.outcomes
         for check in outcome.warnings
     ]
+    warnings += [
+        _command("warning", _place(report, node) if node else {"title": "run"}, message)
+        for node, message in report.warnings
+    ]
     return iter([*errors[:_MOST], *warnings[:_MOST]])
 
 

@@ -97,6 +97,7 @@ def _beginning(event: RunStarted) -> Record:
         "kept": list(event.kept),
         "earlier": event.earlier,
         "max_cost": event.max_cost,
+        "spent": asdict(event.spent),
     }
 
 

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from taskgraph.cli.lines import verdict
 from taskgraph.events import (
@@ -28,6 +28,8 @@ from taskgraph.spec import Kind
 _COMMENT = re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL)
 _CREATE = re.compile(r"^CREATE (OR REPLACE )?(?=VIEW|MACRO)", re.IGNORECASE)
 """What every definition begins with."""
+_Work: TypeAlias = ModelAnswered | CallLost | Said | StatementRun
+"""What an agent does."""
 _CHECKED = "its work is checked"
 """What happens after an answer that asks for nothing."""
 
@@ -69,12 +71,8 @@ class Standing:
     waiting: dict[str, None] = field(default_factory=dict[str, None])
     running: dict[str, Running] = field(default_factory=dict[str, Running])
     verdicts: Counter[str] = field(default_factory=Counter[str])
-    _spent: Usage = NOTHING_USED
-
-    @property
-    def usage(self) -> Usage:
-        """What the run's agents have used."""
-        return sum((one.usage for one in self.running.values()), self._spent)
+    usage: Usage = NOTHING_USED
+    """What the run's agents have used, over all parts of a resumed run."""
 
     @property
     def done(self) -> int:
@@ -94,34 +92,48 @@ class Standing:
             case Warned():
                 self.warnings += 1
             case ModelAnswered() | CallLost() | Said() | StatementRun():
-                if running := self.running.get(event.node):
-                    _note(running, event)
+                self._work(event)
             case _:
                 return
+
+    def _work(self, event: _Work) -> None:
+        used = _usage(event)
+        self.usage += used
+        if running := self.running.get(event.node):
+            running.usage += used
+            _note(running, event)
 
     def _begin(self, event: RunStarted) -> None:
         self.began = self.clock()
         self.total, self.kept = len(event.nodes), len(event.kept)
-        self.max_cost = event.max_cost
+        self.max_cost, self.usage = event.max_cost, event.spent
         self.waiting = {name: None for name, _ in event.nodes if name not in event.kept}
 
     def _end(self, outcome: Outcome) -> None:
         self.waiting.pop(outcome.node, None)
         self.running.pop(outcome.node, None)
         self.verdicts[verdict(outcome)] += 1
-        self._spent += outcome.usage
 
 
-def _note(running: Running, event: ModelAnswered | CallLost | Said | StatementRun) -> None:
+def _usage(event: _Work) -> Usage:
+    match event:
+        case ModelAnswered(response=response):
+            return response.usage
+        case CallLost(cost_usd=cost_usd):
+            return Usage(cost_usd=cost_usd or None)
+        case _:
+            return NOTHING_USED
+
+
+def _note(running: Running, event: _Work) -> None:
     match event:
         case ModelAnswered(response=response):
             running.turns += 1
-            running.usage += response.usage
             running.asked_for = [_first_statement(call) for call in response.message.tool_calls]
             running.thinks = False
             running.statement = next(iter(running.asked_for), _CHECKED) or running.statement
-        case CallLost(cost_usd=cost_usd):
-            running.usage += Usage(cost_usd=cost_usd or None)
+        case CallLost():
+            pass
         case StatementRun(query=query):
             running.statement = in_one_line(query)
         case Said(message=AssistantMessage()):

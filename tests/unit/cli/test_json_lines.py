@@ -86,6 +86,8 @@ RESPONSE = ModelResponse(
     attempts=2,
 )
 
+NOTHING_USED_JSON = dict.fromkeys(USAGE_JSON, 0) | {"cost_usd": None}
+
 EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
     "run_started": (
         RunStarted("x.db", (("a", "sql"),), AT, ("a",), max_cost=1.5),
@@ -95,6 +97,7 @@ EVENTS: dict[str, tuple[Event, dict[str, Any]]] = {
             "kept": ["a"],
             "earlier": None,
             "max_cost": 1.5,
+            "spent": NOTHING_USED_JSON,
         },
     ),
     "node_started": (

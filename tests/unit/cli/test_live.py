@@ -84,7 +84,7 @@ def answered(node: str, *sql: str, tokens: int = 20_000) -> ModelAnswered:
 
 
 BEGUN: tuple[Event, ...] = (
-    RunStarted("out.db", tuple(KINDS.items()), max_cost=5.0),  # type: ignore[arg-type]
+    RunStarted("out.db", tuple(KINDS.items()), max_cost=5.0, spent=Usage(9_000, cost_usd=1.0)),  # type: ignore[arg-type]
     NodeStarted("orders", "source"),
     NodeEnded(ORDERS),
     NodeStarted("clean", "sql"),
