@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
@@ -167,6 +168,7 @@ def _check_nesting(found: Sequence[Token]) -> None:
         raise Refused("syntax", "a bracket is not closed")
 
 
+@lru_cache(maxsize=64)  # each step of judging a statement cuts it again
 def definition(text: str) -> Definition | None:
     """Cuts a CREATE or DROP of a view or macro into its parts; None for anything else."""
     found = tokens(text)
