@@ -109,7 +109,7 @@ class RunStarted:
     max_cost: float | None = None
     """US dollars that the run may cost; None without a limit."""
     spent: Usage = NOTHING_USED
-    """What earlier parts of a resumed run have used; a sum, not split by kinds of tokens."""
+    """What earlier parts of a resumed run have used."""
 
 
 @dataclass(frozen=True, slots=True)

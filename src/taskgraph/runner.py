@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
@@ -22,8 +22,8 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.export import run_exports
-from taskgraph.llm.accounts import NOTHING_SPENT, Spending
-from taskgraph.llm.messages import NOTHING_USED, Usage
+from taskgraph.llm.accounts import Spending
+from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.llm.service import OpenService, ServiceOnDemand
 from taskgraph.loader import importable
 from taskgraph.meta import closing_meta, export_meta, models_meta, opening_meta
@@ -228,6 +228,7 @@ async def _conduct_watched(job: _Job, open_service: OpenService, watch: Watch) -
 
 def _started(job: _Job) -> RunStarted:
     plan, takeover = job.plan, job.plan.takeover
+    efforts = job.recorded.efforts.values() if job.recorded else ()
     there = [one for one in job.spec.nodes if one.name in plan.kept or one.name in plan.nodes]
     return RunStarted(
         output=str(job.output),
@@ -235,13 +236,8 @@ def _started(job: _Job) -> RunStarted:
         kept=tuple(plan.kept),
         earlier=takeover.file if takeover and job.recorded is None else None,
         max_cost=job.settings.max_cost,
-        spent=_used(job.recorded.spent.values()) if job.recorded else NOTHING_USED,
+        spent=sum((one.usage for one in efforts), NOTHING_USED),
     )
-
-
-def _used(spent: Iterable[Spending]) -> Usage:
-    total = sum(spent, NOTHING_SPENT)
-    return Usage(prompt_tokens=total.tokens, cost_usd=total.cost_usd or None)
 
 
 async def _export(job: _Job, status: RunStatus) -> RunStatus:
