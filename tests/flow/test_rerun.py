@@ -17,7 +17,7 @@ from replaying import differences, models_of
 from running import DEFAULTS, Ran, rows_of
 from taskgraph.earlier import read_earlier
 from taskgraph.errors import OutputError, SettingsError, SpecError, WorkspaceError
-from taskgraph.events import Event, TakenUp
+from taskgraph.events import Event, NodeStarted, TakenUp
 from taskgraph.llm.replay import RecordedModel
 from taskgraph.llm.scripted import Answer, ScriptedModel, run_sql
 from taskgraph.llm.service import replayed, served_by
@@ -301,6 +301,35 @@ async def test_what_an_earlier_file_says_is_judged_as_if_an_agent_said_it(januar
         "DROP TABLE orders",
     }
     assert ran.rows("SELECT count(*) FROM orders") == [(2,)]
+
+
+@pytest.mark.parametrize(
+    ("node", "wishes"),
+    [("orders", PLAIN), ("match", PLAIN), ("match", Wishes(chosen=frozenset({"match"})))],
+    ids=["before_all", "in_the_middle", "selected"],
+)
+async def test_a_killed_rerun_goes_on_with_what_it_took_over(
+    january: Path, tmp_path: Path, node: str, wishes: Wishes
+) -> None:
+    left, february = tmp_path / "left", january.with_name("feb.db")
+
+    def kill(event: Event) -> None:
+        if isinstance(event, NodeStarted) and event.node == node:
+            left.mkdir()
+            for path in tmp_path.glob("feb.db.partial*"):
+                shutil.copy(path, left)
+
+    spec, opened = month(FEB), served_by(None, DEFAULTS)
+    plan = plan_rerun(spec, read_earlier(january), wishes)
+    whole = await run(spec, february, DEFAULTS, open_service=opened, emit=kill, plan=plan)
+    resumed = await resume(
+        spec, left / "feb.db", DEFAULTS, open_service=opened, emit=lambda _: None
+    )
+    assert resumed.status == "passed"
+    assert {(one.node, one.status, one.why) for one in resumed.outcomes} == {
+        (one.node, one.status, one.why) for one in whole.outcomes
+    }
+    assert rows_of(left / "feb.db", "SELECT sum(amount) FROM match_result") == [(60.0,)]
 
 
 async def test_the_earlier_file_is_never_the_output(january: Path) -> None:
