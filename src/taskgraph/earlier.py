@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from inspect import cleandoc
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
@@ -32,6 +34,8 @@ class Work:
     """What an earlier run has of a transform node."""
 
     definitions: tuple[Definition, ...]
+    prompt: str | None
+    """What its agent was asked; None for SQL of the spec's own."""
     last_words: str | None
     tokens: int
     """Tokens that it took to write the SQL, in whichever run that was."""
@@ -39,6 +43,11 @@ class Work:
     """US dollars that this took."""
     elapsed_ms: float
     """Time that this took."""
+
+    def other_prompt(self, prompt: str) -> str | None:
+        """Returns what its agent was asked, unless that is this prompt but for its indentation."""
+        same = self.prompt is None or cleandoc(self.prompt) == cleandoc(prompt)
+        return None if same else self.prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ def _work_from(value: dict[str, Any]) -> Work:
     return Work(definitions, **value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Earlier:
     """A finished file, as far as another run can take it over."""
 
@@ -121,7 +130,7 @@ class Earlier:
     tables: tuple[str, ...]
     """All of them, those of the engine and of checks too."""
 
-    @property
+    @cached_property
     def prompts(self) -> Mapping[str, str]:
         """The prompt of each prompt node."""
         return json.loads(self.meta["node_prompts"])
@@ -139,7 +148,7 @@ class Earlier:
             run_id=json.loads(self.meta["run"])["id"],
             steps=steps,
             works={
-                node: _work(outcome, written.get(node))
+                node: _work(outcome, self.prompts.get(node), written.get(node))
                 for node, outcome in self.outcomes.items()
                 if outcome.kind != "source" and self.has(node)
             },
@@ -152,13 +161,14 @@ class Earlier:
         return Takeover.from_json(text).works if text else {}
 
 
-def _work(outcome: Outcome, written: Work | None) -> Work:
+def _work(outcome: Outcome, prompt: str | None, written: Work | None) -> Work:
     """Returns a node's work; what was reused cost what it had cost when it was written."""
     if written and outcome.status == "reused":
-        return replace(written, definitions=outcome.definitions)
+        return replace(written, definitions=outcome.definitions, prompt=prompt)
     usage = outcome.usage
     return Work(
         definitions=outcome.definitions,
+        prompt=prompt,
         last_words=outcome.last_words,
         tokens=usage.total_tokens,
         cost_usd=usage.cost_usd or 0.0,

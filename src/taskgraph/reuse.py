@@ -63,6 +63,7 @@ class Trial:
             lost={one.name: str(error) for one, error in defined.failures},
             then=self._then(),
             now=await self.shop.in_thread(self.cursor, self._now),
+            other_prompt=self.work.other_prompt(self.node.prompt),
         )
         return Attempt(defined.results, work)
 

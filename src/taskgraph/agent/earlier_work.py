@@ -28,6 +28,8 @@ class EarlierWork:
     then: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
     """What the agent could read when the SQL was accepted."""
     now: Mapping[str, Shape] = field(default_factory=dict[str, Shape])
+    other_prompt: str | None = None
+    """How the task was worded then; None if as it is now."""
 
 
 def earlier_text(work: EarlierWork) -> str:
@@ -37,7 +39,14 @@ def earlier_text(work: EarlierWork) -> str:
         "An agent's SQL was accepted for this task on earlier data. It has been run again, and "
         f"{_standing(work)} Keep what is right, and replace or drop the rest; what you do not "
         f"touch stays.\n{made}\n{_verdicts(work)}\n{_changes(work.then, work.now)}"
+        f"{_rewording(work.other_prompt)}"
     )
+
+
+def _rewording(other_prompt: str | None) -> str:
+    if other_prompt is None:
+        return ""
+    return f"\nThe task was worded otherwise then:\n{cleandoc(other_prompt)}"
 
 
 def _standing(work: EarlierWork) -> str:

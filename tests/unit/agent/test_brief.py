@@ -135,10 +135,13 @@ def test_earlier_work_is_shown_with_what_is_wrong_with_it() -> None:
 
 
 def test_earlier_work_that_holds_is_there_to_be_looked_at() -> None:
-    text = brief_text(replace(BRIEF, earlier=EarlierWork((), (CheckResult("a", "pass", ""),))))
+    earlier = EarlierWork((), (CheckResult("a", "pass", ""),))
+    text = brief_text(replace(BRIEF, earlier=earlier))
+    other = brief_text(replace(BRIEF, earlier=replace(earlier, other_prompt="  Match less.\n")))
 
     assert "On today's data all checks pass." in text
     assert text.endswith("the same columns, types and row counts as then.")
+    assert other == f"{text}\nThe task was worded otherwise then:\nMatch less."
 
 
 def _table(name: str, columns: int = 10, sql: str | None = None) -> Relation:
