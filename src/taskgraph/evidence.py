@@ -6,7 +6,7 @@ Everything is asked in SQL and given back as frozen values; nothing is rendered.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -110,18 +110,39 @@ class Spoken:
 
 
 def read_evidence(ask: Ask, outcome: Outcome) -> Evidence:
-    """Reads what shows why a node did not pass, or what its checks warn of.
+    """Reads what shows why a node did not pass, or what its checks warn of."""
+    return read_all_evidence(ask, [outcome])[outcome.node]
+
+
+def read_all_evidence(ask: Ask, outcomes: Sequence[Outcome]) -> Mapping[str, Evidence]:
+    """Reads the evidence of many nodes, in far less time than that of each.
 
     Args:
         ask: asks the file.
-        outcome: how the node ended.
+        outcomes: how the nodes ended.
     """
+    # In a file of 600 tables, each question to DuckDB's catalog takes 30 ms.
+    columns, broken = _check_columns(ask), _broken(ask, outcomes)
+    return {
+        outcome.node: Evidence(
+            {
+                rows.check: rows
+                for check, status in _not_passed(outcome).items()
+                if (rows := _rows(ask, columns, outcome.node, check, status))
+            },
+            broken[outcome.node],
+        )
+        for outcome in outcomes
+    }
+
+
+def _not_passed(outcome: Outcome) -> Mapping[str, CheckStatus]:
+    """Returns the checks that failed or warned, with the worse of the two."""
     worst: dict[str, CheckStatus] = {}
     for result in outcome.checks:
         if result.status != "pass" and worst.get(result.check) != "fail":
             worst[result.check] = result.status
-    found = (_rows(ask, outcome.node, check, status) for check, status in worst.items())
-    return Evidence({rows.check: rows for rows in found if rows}, _broken(ask, outcome))
+    return worst
 
 
 def read_statements(ask: Ask, nodes: Iterable[str] | None) -> tuple[Statement, ...]:
@@ -187,14 +208,24 @@ def _with_usage(spoken: Spoken, call: Row) -> Spoken:
     return replace(spoken, step=step, tokens=tokens, cost_usd=cost_usd, latency_ms=latency_ms)
 
 
-def _rows(ask: Ask, node: str, check: str, status: CheckStatus) -> CheckRows | None:
+def _check_columns(ask: Ask) -> Mapping[str, list[Row]]:
+    """Returns the columns of all tables that checks keep, by the tables' folded names."""
+    found: dict[str, list[Row]] = {}
+    for table, *column in ask(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns()"
+        f" WHERE NOT internal AND contains(table_name, {quote_text(check_table('', ''))})"
+        " ORDER BY table_name, column_index"
+    ):
+        found.setdefault(fold(table), []).append(tuple(column))
+    return found
+
+
+def _rows(
+    ask: Ask, tables: Mapping[str, list[Row]], node: str, check: str, status: CheckStatus
+) -> CheckRows | None:
     table = check_table(node, check)
-    columns = ask(
-        "SELECT column_name, data_type FROM duckdb_columns()"
-        f" WHERE lower(table_name) = lower({quote_text(table)}) AND NOT internal"
-        " ORDER BY column_index"
-    )
-    if not columns:
+    columns = tables.get(fold(table))
+    if columns is None:
         return None
     wanted, odd = _conditions(columns, status)
     [(count, total, odd_count)] = ask(
@@ -235,29 +266,47 @@ def _is_number(kind: str) -> bool:
     )
 
 
-def _broken(ask: Ask, outcome: Outcome) -> tuple[Broken, ...]:
-    named = quote_text(outcome.node)
-    last = ask(
-        "SELECT query, error FROM _trace"
-        f" WHERE node = {named} AND source IN ('agent', 'sql_node', 'materialise')"
-        " ORDER BY id DESC LIMIT 1"
+def _broken(ask: Ask, outcomes: Sequence[Outcome]) -> Mapping[str, tuple[Broken, ...]]:
+    """Returns, for each node, its last statement and the queries of checks, if they did not run."""
+    last = _by_node(
+        ask(
+            "SELECT node, query, error FROM _trace WHERE NOT success AND id IN"
+            " (SELECT max(id) FROM _trace WHERE source IN ('agent', 'sql_node', 'materialise')"
+            " GROUP BY node)"
+        )
     )
-    checks = ask(
-        "SELECT arg_max(query, id), error FROM _trace"
-        f" WHERE node = {named} AND source = 'node_validation' AND NOT success"
-        " GROUP BY error ORDER BY max(id)"
+    checks = _by_node(
+        ask(
+            "SELECT node, arg_max(query, id), error FROM _trace"
+            " WHERE source = 'node_validation' AND NOT success GROUP BY node, error ORDER BY max(id)"
+        )
     )
+    return {
+        one.node: (
+            *_statements(one, last.get(one.node, [])),
+            *_queries(one, checks.get(one.node, [])),
+        )
+        for one in outcomes
+    }
+
+
+def _by_node(rows: list[Row]) -> Mapping[str, list[Row]]:
+    found: dict[str, list[Row]] = {}
+    for node, *rest in rows:
+        found.setdefault(node, []).append(tuple(rest))
+    return found
+
+
+def _statements(outcome: Outcome, rows: list[Row]) -> Iterator[Broken]:
     written = {_materialised(one.name): one.sql for one in outcome.definitions}
-    told = [check for check in outcome.checks if check.status == "fail"]
-    return (
-        *(Broken(written.get(query) or query, error) for query, error in last if error),
-        *(
-            Broken(query, error, result.check)
-            for query, error in checks
-            for result in told
-            if error in result.message
-        ),
-    )
+    for query, error in rows:
+        yield Broken(written.get(query) or query, error)
+
+
+def _queries(outcome: Outcome, rows: list[Row]) -> Iterator[Broken]:
+    failed = [result for result in outcome.checks if result.status == "fail"]
+    for query, error in rows:
+        yield from (Broken(query, error, one.check) for one in failed if error in one.message)
 
 
 def _materialised(view: str) -> str:

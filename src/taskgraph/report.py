@@ -13,7 +13,7 @@ from typing import Any
 from taskgraph.database import Row, read_only
 from taskgraph.errors import WorkspaceError
 from taskgraph.events import CheckResult, Definition, Outcome, SourceFile
-from taskgraph.evidence import Ask, Evidence, read_evidence
+from taskgraph.evidence import Ask, Evidence, read_all_evidence
 from taskgraph.llm.messages import Usage
 from taskgraph.schema import META_VERSION
 
@@ -77,11 +77,8 @@ def read_evidence_of(path: Path, outcomes: Iterable[Outcome]) -> Mapping[str, Ev
 
 
 def _evidence(ask: Ask, outcomes: Iterable[Outcome]) -> Mapping[str, Evidence]:
-    return {
-        outcome.node: read_evidence(ask, outcome)
-        for outcome in outcomes
-        if outcome.status in ("failed", "stopped")
-    }
+    failed = [outcome for outcome in outcomes if outcome.status in ("failed", "stopped")]
+    return read_all_evidence(ask, failed) if failed else {}
 
 
 def report_of(ask: Ask, path: Path) -> RunReport:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from taskgraph.cli.failures import failure_lines
+from taskgraph.cli.failures import failure_lines, told_in_full
 from taskgraph.cli.lines import (
     counts_text,
     export_lines,
@@ -136,7 +136,7 @@ def file_of(ended: RunEnded) -> Path:
 def ending_lines(ended: RunEnded, width: int) -> Iterator[str]:
     """Tells why nodes did not pass, from what the file holds, and sums the run up."""
     file = file_of(ended)
-    evidence = read_evidence_of(file, ended.outcomes)
+    evidence = read_evidence_of(file, told_in_full(ended.outcomes))
     yield from failure_lines(ended.outcomes, evidence, str(file), width)
     yield ""
     yield from _closing_lines(ended, file)

@@ -34,18 +34,22 @@ def failure_lines(
         file: where a person looks deeper.
         width: columns of the terminal.
     """
-    failed = [outcome for outcome in outcomes if went_wrong(outcome)]
-    for outcome in failed[:_MOST_SECTIONS]:
+    for outcome in told_in_full(outcomes):
         yield ""
         yield heading(outcome, width)
         found = evidence.get(outcome.node, NO_EVIDENCE)
         yield from reason_lines(outcome, found, width)
         yield from ("", *_look_lines(outcome.node, found, file))
-    if more := failed[_MOST_SECTIONS:]:
+    if more := list(filter(went_wrong, outcomes))[_MOST_SECTIONS:]:
         yield ""
         text = f"... and {len(more)} more: {_names(one.node for one in more)}"
         yield from wrapped(text, width, hanging=_INDENT)
     yield from skipped_lines(outcomes, width)
+
+
+def told_in_full(outcomes: Iterable[Outcome]) -> Sequence[Outcome]:
+    """Returns the nodes that get a section of their own: nobody reads hundreds."""
+    return list(filter(went_wrong, outcomes))[:_MOST_SECTIONS]
 
 
 def _look_lines(node: str, evidence: Evidence, file: str) -> Iterator[str]:
