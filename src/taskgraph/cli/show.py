@@ -109,6 +109,8 @@ def _of_run(path: Path, wish: _Wish) -> _View:
 def _whole_run(report: RunReport, standing: Standing | None, width: int) -> _View:
     lines, fields = run_lines(report, width), run_json(report)
     if standing:
+        # Asked first, it may know less than the record that was read after it.
+        standing = standing.without(one.node for one in report.outcomes)
         now = live_lines(standing, utc_now(), width)
         return _View(chain(lines, now), {**fields, "live": live_json(standing)})
     if report.status in ("passed", "failed"):

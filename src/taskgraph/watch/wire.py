@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal, TypeAlias, cast
@@ -55,6 +55,15 @@ class Standing:
     running: tuple[RunningNode, ...]
     waiting: tuple[str, ...]
     """Nodes that have not begun, in declared order."""
+
+    def without(self, nodes: Iterable[str]) -> Standing:
+        """Leaves out nodes that have ended meanwhile."""
+        ended = set(nodes)
+        return Standing(
+            self.process,
+            tuple(one for one in self.running if one.node not in ended),
+            tuple(name for name in self.waiting if name not in ended),
+        )
 
 
 def request_line(request: Request) -> bytes:
