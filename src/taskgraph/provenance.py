@@ -50,7 +50,8 @@ class Texts:
 def spec_json(spec: Spec) -> str:
     """Returns the value of `_workspace_meta.spec`."""
     origin = spec.origin
-    commit = _commit(Path(origin.directory)) if origin.directory else None
+    folder = origin.loaded_from or origin.directory
+    commit = _commit(Path(folder)) if folder else None
     return json.dumps(
         {
             "module": origin.module,

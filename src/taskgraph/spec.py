@@ -175,6 +175,8 @@ class SpecOrigin:
     """The text of the spec's file; None for a spec built in memory."""
     directory: str | None
     """Absolute folder that relative source paths start from. Never written to the `.db`."""
+    loaded_from: str | None = None
+    """Absolute folder that its text is from, where that is another one: a worktree of git, say."""
 
 
 @dataclass(frozen=True, slots=True)

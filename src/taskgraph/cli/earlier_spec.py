@@ -155,5 +155,6 @@ def _put_back(spec: Spec, recorded: Mapping[str, Any]) -> Spec:
         module=recorded["module"],
         file=file,
         directory=str(Path.cwd().joinpath(file).parent),
+        loaded_from=spec.origin.directory,
     )
     return replace(spec, origin=origin)

@@ -130,6 +130,18 @@ def test_recorded_spec_is_had_from_git(case: str) -> None:
     assert not list(Path(".git/worktrees").glob("*"))
 
 
+def test_commit_on_record_is_that_of_the_text_that_ran() -> None:
+    Path("spec.py").write_text(f"{SPEC}# more\n")
+    ended = taskgraph("rerun", "jan.db", "-S", "clean", "-o", "commit.db")
+    assert ended.exit_code == 0, ended.stderr
+    with duckdb.connect("commit.db", read_only=True) as connection:
+        [(text,)] = connection.execute(
+            "SELECT value FROM _workspace_meta WHERE key = 'spec'"
+        ).fetchall()
+    spec = json.loads(text)
+    assert (spec["file"], spec["git"]["dirty"]) == ("spec.py", False)
+
+
 def test_recorded_spec_is_had_from_the_file_where_git_has_it_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
