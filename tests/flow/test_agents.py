@@ -53,6 +53,17 @@ async def test_an_agent_makes_its_views_and_they_become_tables(tmp_path: Path) -
     assert outcome.last_words == "All rows match."
 
 
+async def test_an_agent_may_measure_its_sql_and_the_run_still_plays_back(tmp_path: Path) -> None:
+    measured = run_sql("EXPLAIN ANALYZE SELECT sum(amount) FROM orders, range(100000)")
+    model = ScriptedModel({"match": [measured, run_sql(GOOD), "Done."]})
+    ran = await run_spec(spec_of(source("orders"), NODE), tmp_path, model=model)
+    assert ran.statuses["match"] == "passed"
+    [(told,)] = ran.rows(
+        "SELECT content FROM _messages WHERE role = 'tool' ORDER BY position LIMIT 1"
+    )
+    assert "Total Time" in told
+
+
 async def test_the_whole_exchange_can_be_read_back(tmp_path: Path) -> None:
     model = ScriptedModel({"match": [run_sql("FROM orders", GOOD), "Done."]})
     ran = await run_spec(spec_of(source("orders"), NODE), tmp_path, model=model)

@@ -37,6 +37,8 @@ HASH_VERSION = 3
 
 BYTES_PER_TOKEN = 3.5
 SESSION_CHARACTERS = 256
+_PLAN = re.compile(r"\s*[\u2500-\u257f]|analyzed_plan\|")
+"""How the lines begin in which DuckDB draws a query's plan."""
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -198,13 +200,14 @@ def _written(message: Message) -> _Written:
 def _comparable(message: Message) -> Message:
     """Leaves out the limits that were told, and sorts the lines of a tool's result.
 
-    Rows without ORDER BY come in any order; and a run that was stopped by a limit goes on with
-    another one.
+    Rows without ORDER BY come in any order; a run that was stopped by a limit goes on with another
+    one; and the plans that EXPLAIN ANALYZE draws hold times, which never come again.
     """
     match message:
         case ToolMessage(_, content):
-            lines = sorted(without_limits(content).split("\n"))
-            return replace(message, content="\n".join(lines))
+            lines = without_limits(content).split("\n")
+            lasting = sorted(line for line in lines if not _PLAN.match(line))
+            return replace(message, content="\n".join(lasting))
         case UserMessage(content):
             return replace(message, content=without_limits(content))
         case _:

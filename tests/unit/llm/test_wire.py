@@ -23,6 +23,7 @@ from taskgraph.llm.messages import (
 from taskgraph.llm.wire import (
     Dialect,
     canonical_arguments,
+    digest,
     encode,
     estimate_tokens,
     fingerprint,
@@ -169,6 +170,15 @@ CHANGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_fingerprint_notes_every_change_of_what_is_asked(change: dict[str, Any]) -> None:
     assert fingerprint(request()).sha256 != fingerprint(replace(request(), **change)).sha256
+
+
+@pytest.mark.parametrize("plan", ["│ Total Time: {}s │", "analyzed_plan|E'Total Time: {}s\\n'"])
+def test_times_of_a_plan_are_not_compared(plan: str) -> None:
+    def told(seconds: str, rows: int) -> str:
+        return digest(ToolMessage("call_1", f"{plan.format(seconds)}\n{rows} rows"))
+
+    assert told("0.01", 2) == told("12.34", 2)
+    assert told("0.01", 2) != told("0.01", 3)
 
 
 def test_fingerprint_of_today_finds_the_recordings_of_yesterday() -> None:
