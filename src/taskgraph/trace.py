@@ -108,13 +108,21 @@ def write_outcome(
     tables = _outcome_tables(outcome)
     if told := [_trace_row(one.recorded_as or 0, one, None) for one in statements]:
         tables.append((TRACE, told))
-    *others, last = (_insert_values(table, len(rows)) for table, rows in tables)
-    # One statement for all tables takes two thirds of the time of one for each.
-    named = ", ".join(f"of_{number} AS ({insert})" for number, insert in enumerate(others))
-    cursor.execute(
-        f"WITH {named} {last}" if named else last,
-        [_storable(value) for _, rows in tables for row in rows for value in row],
+    _insert_together(
+        cursor,
+        [
+            (_insert_values(table, len(rows)), [_storable(value) for row in rows for value in row])
+            for table, rows in tables
+        ],
     )
+
+
+def _insert_together(cursor: Cursor, inserts: Sequence[tuple[str, list[Value]]]) -> None:
+    # One statement for all tables takes two thirds of the time of one for each.
+    *others, last = (insert for insert, _ in inserts)
+    named = ", ".join(f"of_{number} AS ({insert})" for number, insert in enumerate(others))
+    values = [value for _, own in inserts for value in own]
+    cursor.execute(f"WITH {named} {last}" if named else last, values)
 
 
 def _insert_values(table: Table, rows: int) -> str:
@@ -217,16 +225,20 @@ async def _to_its_end(writing: Awaitable[None]) -> None:
 
 
 def _write_batch(cursor: Cursor, batch: Sequence[tuple[Table, _Row]]) -> None:
+    of_tables = [(table, [row for into, row in batch if into is table]) for table in TABLES]
     with cursor.transaction():
-        for table in TABLES:
-            _insert(cursor, table, [row for into, row in batch if into is table])
+        _insert_together(
+            cursor, [(table.insert, _columns(rows)) for table, rows in of_tables if rows]
+        )
 
 
 def _insert(cursor: Cursor, table: Table, rows: Sequence[_Row]) -> None:
     if rows:
-        cursor.execute(
-            table.insert, [list(map(_storable, column)) for column in zip(*rows, strict=True)]
-        )
+        cursor.execute(table.insert, _columns(rows))
+
+
+def _columns(rows: Sequence[_Row]) -> list[Value]:
+    return [list(map(_storable, column)) for column in zip(*rows, strict=True)]
 
 
 def _storable(value: Value) -> Value:
