@@ -137,6 +137,7 @@ class _Desk:
             context_length=self.room.context_length,
             max_completion_tokens=self.room.answer_tokens,
             history=self._standing.conversation.messages if self._standing else (),
+            failed=self._standing.conversation.failed if self._standing else frozenset(),
             spent=self._standing.conversation.usage if self._standing else NOTHING_USED,
         )
 

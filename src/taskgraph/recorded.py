@@ -48,6 +48,8 @@ class RecordedConversation:
     definitions: tuple[RecordedDefinition, ...] = ()
     """In the order in which they ran. Those of calls without a result are left out: such calls
     are run again."""
+    failed: frozenset[int] = frozenset()
+    """Positions of results that tell of a statement that failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,15 @@ def read_recorded(ask: Ask, meta: Mapping[str, str]) -> Recorded:
     identity = _timed(Identity.from_json(meta["run"]), ask)
     starts = [part.started_at for part in identity.parts]
     said, called, defined = (_by_node(ask(query)) for query in (_MESSAGES, _CALLS, _DEFINITIONS))
+    failed = {node: frozenset(positions) for node, positions in ask(_FAILED)}
     conversations = {node: RecordedConversation(number) for node, number in ask(_NUMBERS)}
     efforts = {
         node: _effort_of(outcome) for node, outcome in outcomes.items() if node in conversations
     }
     for node, rows in said.items():
         calls = called.get(node, [])
-        conversations[node] = _conversation(rows, calls, defined.get(node, []))
+        conversation = _conversation(rows, calls, defined.get(node, []))
+        conversations[node] = replace(conversation, failed=failed.get(node, frozenset()))
         if node not in outcomes:
             efforts[node] = _effort(rows, calls, spent.get(node, NOTHING_SPENT), starts)
     return Recorded(meta, outcomes, conversations, efforts, spent, identity)
@@ -120,6 +124,12 @@ _DEFINITIONS = f"""
     WHERE source = 'agent' AND success AND (kind LIKE 'create_%' OR kind LIKE 'drop_%')
           AND node NOT IN ({_PASSED})
     ORDER BY node, id
+"""
+_FAILED = f"""
+    SELECT node, list(position)
+    FROM _trace t JOIN ({_NUMBERS}) AS last (node, conversation) USING (node, conversation)
+    WHERE source = 'agent' AND NOT success AND node NOT IN ({_PASSED})
+    GROUP BY node
 """
 _SPENT = """
     SELECT node, sum(cost_usd), sum(perhaps_usd), sum(tokens)::BIGINT

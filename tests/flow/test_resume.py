@@ -244,6 +244,25 @@ async def test_a_call_without_its_result_is_run_again(tmp_path: Path, recorded: 
     assert "match_base created" in result
 
 
+async def test_rest_of_an_answer_is_told_that_a_call_before_it_failed(tmp_path: Path) -> None:
+    told = "SELECT content FROM _messages WHERE position = 4"
+    calls = run_sql("SELECT nothing", BASE)
+    ran = await run_spec(
+        SPEC, tmp_path, model=answering(calls, "No more."), settings=RunSettings(max_iterations=1)
+    )
+    assert ran.ended.status == "stopped"
+    partial = tmp_path / "out.db.partial"
+    [undisturbed] = rows_of(partial, told)
+    with duckdb.connect(partial) as connection:  # as if killed within the second call
+        connection.execute("DELETE FROM _messages WHERE position >= 4")
+        connection.execute("DELETE FROM _node_meta WHERE node = 'match'")
+    ran = await resume_spec(SPEC, tmp_path, model=answering("", run_sql(RESULT), "Done."))
+    assert ran.ended.status == "passed"
+    [(content,)] = ran.rows(told)
+    assert "a call before this one in your answer failed" in content
+    assert undisturbed[0].startswith(content.partition("\n")[0])
+
+
 ON_RECORD = """
     SELECT status, (SELECT count(*) FROM _checks c WHERE c.node = m.node),
            (SELECT count(*) FROM _view_definitions d WHERE d.node = m.node),

@@ -39,10 +39,10 @@ class Desk:
     _any_failed: bool = False
     _failed_rounds: int = 0
 
-    def open_round(self) -> None:
-        """Begins the calls of one answer."""
+    def open_round(self, *, after_failure: bool = False) -> None:
+        """Begins the calls of one answer, or goes on with them, where one has failed already."""
         self._round += 1
-        self._all_failed, self._any_failed = True, False
+        self._all_failed, self._any_failed = True, after_failure
 
     async def answer(self, call: ToolCall, *, cut_off: bool) -> str:
         """Returns the result of a call; a model's mistake is a result as well.

@@ -111,7 +111,7 @@ class _Agent:
             self.conversation.say(UserMessage(self.task.brief))
             return None
         if calls := self.conversation.unanswered():
-            return await self._answer_calls(calls, cut_off=False)
+            return await self._answer_calls(calls, cut_off=False, after_failure=self._has_failed())
         last = self.task.history[-1]
         if isinstance(last, AssistantMessage) and has_text(last):
             return await self._judge(last.content)
@@ -119,6 +119,12 @@ class _Agent:
         if isinstance(last, AssistantMessage) or feedback.is_farewell(last.content):
             self.conversation.say(UserMessage(feedback.RESUMED))
         return None
+
+    def _has_failed(self) -> bool:
+        """Says whether a call of the answer failed that a resume goes on with."""
+        answered = enumerate(self.task.history)
+        answers = [at for at, message in answered if isinstance(message, AssistantMessage)]
+        return any(position > answers[-1] for position in self.task.failed)
 
     async def _react(self, response: ModelResponse) -> AgentResult | None:
         message, cut_off = response.message, response.finish_reason == "length"
@@ -143,9 +149,9 @@ class _Agent:
         return None
 
     async def _answer_calls(
-        self, calls: Sequence[ToolCall], *, cut_off: bool
+        self, calls: Sequence[ToolCall], *, cut_off: bool, after_failure: bool = False
     ) -> AgentResult | None:
-        self.desk.open_round()
+        self.desk.open_round(after_failure=after_failure)
         for number, call in enumerate(calls, start=1):
             try:
                 content = await self._answer_call(call, cut_off=cut_off)

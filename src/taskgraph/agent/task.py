@@ -70,6 +70,8 @@ class AgentTask:
     """Tokens the model can write in one answer."""
     history: tuple[Message, ...] = ()
     """The conversation so far, from position 0, where one is resumed."""
+    failed: frozenset[int] = frozenset()
+    """Positions in `history` of results that tell of a failure."""
     spent: Usage = NOTHING_USED
     """What the calls of `history` used."""
 
