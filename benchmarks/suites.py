@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -193,6 +194,17 @@ def judging(folder: Path, extent: Extent) -> Iterator[Line]:
             extent.rounds(_FEW),
         )
         yield from compare(case)
+    yield from _recording(100 if extent.quick else 1_000, extent.rounds(_FEW))
+
+
+def _recording(nodes: int, rounds: int) -> Iterator[Line]:
+    """Each node of a run, with all of the record and with parts of it left out."""
+    printed = output_of(python("-m", "benchmarks.recording", str(nodes), str(rounds)))
+    told = json.loads(printed.splitlines()[-1])
+    for name, figures in told.items():
+        cost = Cost(figures["ms"] / 1000, figures["processor_ms"] / 1000)
+        case = f"node of {nodes:,}"
+        yield Line("judging", case, name, rounds, cost, None, figures["processor_ratio"])
 
 
 SUITES: Mapping[str, Callable[..., Iterator[Line]]] = {
