@@ -50,12 +50,12 @@ class Evaluation:
     """What is tried.
 
     Attributes:
-        spec: what runs; its nodes have no models of their own.
+        spec: what runs; a node that still names a model of its own asks that one in each trial.
         gold: the tables that should come out.
         models: each runs the spec `epochs` times.
         epochs: trials of each model.
         folder: where the trials' files go; must exist.
-        settings: of every trial; `max_cost` is for all of them together.
+        settings: of every trial; only `max_cost` is for all of them together.
     """
 
     spec: Spec
@@ -88,7 +88,7 @@ async def evaluate(
         tried: told of each trial when it is scored.
 
     Raises:
-        RunLimit: the dollars are spent before all trials have run.
+        RunLimit: the dollars are spent before all trials have run, or a trial its tokens.
         UserError: a file cannot be written, or a model is missing.
         RunError: the model's server says that a run cannot work.
     """
@@ -121,8 +121,8 @@ def _stopped_by_budget(ended: RunEnded) -> bool:
 
 def _spent(evaluation: Evaluation, when: str) -> RunLimit:
     return RunLimit(
-        f"the limit for all runs (max_cost {evaluation.settings.max_cost}, max_tokens "
-        f"{evaluation.settings.max_tokens}) is reached {when}",
+        f"a limit is reached {when}: max_cost {evaluation.settings.max_cost} for all runs, "
+        f"max_tokens {evaluation.settings.max_tokens} for each",
         hint="What was scored until here is kept. Raise the limit to try all.",
     )
 
