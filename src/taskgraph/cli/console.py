@@ -16,7 +16,7 @@ from taskgraph.cli.lines import (
     warning_lines,
     went_wrong,
 )
-from taskgraph.cli.text import dollars, duration, short, styled, tokens
+from taskgraph.cli.text import short, styled
 from taskgraph.errors import RunLimit
 from taskgraph.events import (
     Event,
@@ -31,8 +31,9 @@ from taskgraph.events import (
     Warned,
 )
 from taskgraph.llm.messages import NOTHING_USED
-from taskgraph.output import partial_path, resume_command
+from taskgraph.output import left_at, resume_command
 from taskgraph.report import read_evidence_of
+from taskgraph.wording import dollars, duration, tokens
 
 Write: TypeAlias = Callable[[str], None]
 
@@ -129,8 +130,7 @@ def failures_only(write: Write, width: int = 80) -> Callable[[Event], None]:
 
 def file_of(ended: RunEnded) -> Path:
     """Returns where the run's file is: in its place, or beside it if the run did not get through."""
-    output = Path(ended.output)
-    return output if ended.status in ("passed", "failed") else partial_path(output)
+    return left_at(Path(ended.output), ended.status)
 
 
 def ending_lines(ended: RunEnded, width: int) -> Iterator[str]:

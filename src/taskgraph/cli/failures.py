@@ -14,6 +14,7 @@ from taskgraph.cli.width import clipped, columns_of, wrapped
 from taskgraph.database import quote
 from taskgraph.events import CheckResult, CheckStatus, Outcome
 from taskgraph.evidence import NO_EVIDENCE, Broken, CheckRows, Evidence
+from taskgraph.wording import counted
 
 _MOST_SECTIONS = 20
 _MOST_FINDINGS = 10
@@ -107,7 +108,11 @@ def skipped_lines(outcomes: Iterable[Outcome], width: int) -> Iterator[str]:
 
 def rows_lines(rows: CheckRows, width: int) -> Iterator[str]:
     """Shows rows of a check, as lines where they are nothing but a message."""
-    of = f"{rows.count:,} of {rows.total:,} rows" if rows.total > rows.count else _rows(rows.count)
+    of = (
+        f"{rows.count:,} of {rows.total:,} rows"
+        if rows.total > rows.count
+        else counted(rows.count, "row")
+    )
     yield _check_head(rows.status, rows.check, of, width)
     if rows.columns == ("message",):
         for (message,) in rows.rows:
@@ -158,7 +163,3 @@ def _names(nodes: Iterable[str]) -> str:
     names = list(nodes)
     rest = f", and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{', '.join(names[:_MOST_NAMES])}{rest}"
-
-
-def _rows(count: int) -> str:
-    return f"{count:,} {'row' if count == 1 else 'rows'}"

@@ -19,10 +19,11 @@ from taskgraph.cli.code_frame import without_place
 from taskgraph.cli.failures import failure_lines
 from taskgraph.cli.lines import counts_text, spent, verdict, went_wrong
 from taskgraph.cli.show_run import checks_text
-from taskgraph.cli.text import duration, printable
+from taskgraph.cli.text import printable
 from taskgraph.events import Outcome
 from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.report import RunReport
+from taskgraph.wording import duration
 
 _MOST = 10
 """Annotations of each level that GitHub shows for a step."""

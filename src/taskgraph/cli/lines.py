@@ -5,19 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from taskgraph.cli.text import (
-    dollars,
-    duration,
-    indented,
-    painted,
-    printable,
-    short,
-    styled,
-    tokens,
-)
+from taskgraph.cli.text import indented, painted, printable, short, styled
 from taskgraph.cli.width import wrapped
 from taskgraph.events import CheckResult, Outcome
 from taskgraph.llm.messages import Usage
+from taskgraph.wording import counted, dollars, duration, tokens
 
 _WORDS = {
     "passed": "PASS",
@@ -114,7 +106,7 @@ def _measures(outcome: Outcome) -> Iterator[str]:
 
 def _rows(tables: tuple[tuple[str, int], ...]) -> str:
     total = sum(count for _, count in tables)
-    rows = f"{total:,} {'row' if total == 1 else 'rows'}"
+    rows = counted(total, "row")
     return rows if len(tables) == 1 else f"{rows} in {len(tables)} tables"
 
 

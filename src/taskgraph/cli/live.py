@@ -18,11 +18,12 @@ from rich.text import Text
 from taskgraph.cli.console import RunLines, ending_lines
 from taskgraph.cli.lines import finding_lines, outcome_line, went_wrong
 from taskgraph.cli.standing import Running, Standing
-from taskgraph.cli.text import dollars, duration, printable, short, tokens
+from taskgraph.cli.text import printable, short
 from taskgraph.cli.width import clipped, columns_of, padded
 from taskgraph.events import Event as RunEvent
 from taskgraph.events import NodeStarted, Outcome, RunEnded, RunStarted
 from taskgraph.spec import Kind
+from taskgraph.wording import dollars, duration, tokens
 
 _SECONDS_BETWEEN = 0.25
 _CALM_S = 0.4

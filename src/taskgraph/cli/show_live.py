@@ -9,10 +9,11 @@ from typing import Any
 
 from taskgraph.cli.lines import spent
 from taskgraph.cli.standing import in_one_line
-from taskgraph.cli.text import duration, printable, styled
+from taskgraph.cli.text import printable, styled
 from taskgraph.cli.width import clipped, wrapped
 from taskgraph.llm.messages import Usage
 from taskgraph.watch.wire import RunningNode, Standing
+from taskgraph.wording import duration
 
 
 def live_lines(standing: Standing, now: datetime, width: int) -> Iterator[str]:

@@ -12,6 +12,7 @@ from taskgraph.cli.text import HEADING, printable, styled
 from taskgraph.cli.told import conversation_lines
 from taskgraph.events import Outcome
 from taskgraph.evidence import Evidence, Spoken, Statement
+from taskgraph.wording import counted
 
 _INDENT = "  "
 _MOST_RESULTS = 5
@@ -32,7 +33,7 @@ def node_lines(
     if outcome.why and outcome.status != "reused":
         yield f"{_INDENT}why: {printable(outcome.why)}"
     for name, rows in outcome.tables:
-        yield f"{_INDENT}table: {name}, {rows:,} {'row' if rows == 1 else 'rows'}"
+        yield f"{_INDENT}table: {name}, {counted(rows, 'row')}"
     yield from _checks(outcome, evidence, width)
     if went_wrong(outcome):
         yield from reason_lines(outcome, evidence, width)

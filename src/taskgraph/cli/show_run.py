@@ -16,12 +16,13 @@ from taskgraph.cli.lines import (
     verdict,
     warned_text,
 )
-from taskgraph.cli.text import dollars, duration, painted, printable, styled, tokens
+from taskgraph.cli.text import painted, printable, styled
 from taskgraph.cli.width import clipped, columns_of, padded, wrapped
 from taskgraph.events import CheckStatus, Outcome
 from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.parts import Identity
 from taskgraph.report import RunReport
+from taskgraph.wording import dollars, duration, tokens
 
 _LABEL = 10
 _GAP = "  "

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 from textwrap import indent
 
 from taskgraph.cli.code_frame import dedented, without_place
-from taskgraph.cli.text import HEADING, duration, printable, styled
+from taskgraph.cli.text import HEADING, printable, styled
 from taskgraph.cli.told import gave, took
 from taskgraph.cli.width import wrapped
 from taskgraph.evidence import Statement
+from taskgraph.wording import duration
 
 
 def trace_lines(statements: Sequence[Statement], width: int) -> Iterator[str]:

@@ -26,6 +26,7 @@ from taskgraph.result import Result, Value
 from taskgraph.watch.client import live_run
 from taskgraph.watch.reader import read
 from taskgraph.watch.wire import plain
+from taskgraph.wording import counted
 
 _NUMERIC = (
     "TINYINT",
@@ -86,7 +87,7 @@ def _table(result: Result) -> Iterator[str]:
     ]
     rows = [[_text(value) for value in row] for row in result.rows]
     yield from table_lines(result.columns, rows, width_of(sys.stdout), numeric)
-    yield f"({len(rows):,} {'row' if len(rows) == 1 else 'rows'})"
+    yield f"({counted(len(rows), 'row')})"
 
 
 def _csv(result: Result) -> Iterator[str]:

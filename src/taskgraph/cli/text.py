@@ -10,9 +10,7 @@ from typing import IO
 
 import click
 
-from taskgraph.wording import dollars as dollars
-from taskgraph.wording import duration as duration
-from taskgraph.wording import tokens as tokens
+from taskgraph.wording import counted
 
 _COLORS = {
     "PASS": "green",
@@ -72,4 +70,4 @@ def indented(text: str) -> str:
 
 def more_lines(count: int) -> str:
     """Says how many lines were left out."""
-    return f"... {count} more {'line' if count == 1 else 'lines'}"
+    return f"... {counted(count, 'more line')}"

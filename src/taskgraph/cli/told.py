@@ -8,10 +8,11 @@ from itertools import groupby
 
 from taskgraph.cli.code_frame import without_place
 from taskgraph.cli.lines import spent
-from taskgraph.cli.text import HEADING, duration, more_lines, printable, styled
+from taskgraph.cli.text import HEADING, more_lines, printable, styled
 from taskgraph.cli.width import clipped, wrapped
 from taskgraph.evidence import Spoken, Statement
 from taskgraph.llm.messages import Usage
+from taskgraph.wording import counted, duration
 
 _MOST_LINES = 5
 """Lines of what was said on the way; the last words stand in full."""
@@ -115,6 +116,6 @@ def gave(statement: Statement) -> str:
     if statement.error:
         return "refused" if statement.kind == "refused" else "error"
     if statement.row_count is not None:
-        return f"{statement.row_count:,} {'row' if statement.row_count == 1 else 'rows'}"
+        return counted(statement.row_count, "row")
     found = _FILL.search(statement.told or "")
     return found[1] if found else "done"

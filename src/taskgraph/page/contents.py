@@ -10,7 +10,14 @@ from typing import Any
 
 from taskgraph.database import fold, quote
 from taskgraph.events import CheckResult, Definition, Outcome
-from taskgraph.evidence import Ask, CheckRows, Evidence, Spoken, read_conversation, read_evidence
+from taskgraph.evidence import (
+    Ask,
+    CheckRows,
+    Evidence,
+    Spoken,
+    read_all_evidence,
+    read_conversation,
+)
 from taskgraph.graph import Graph
 from taskgraph.page.drawing import Drawing, draw
 from taskgraph.page.lineage import ColumnOf, Lineage, lineage_of
@@ -106,6 +113,7 @@ class _Reader:
     types: Mapping[str, Mapping[str, str]]
     """Table to column to type."""
     lineage: Lineage
+    evidence: Mapping[str, Evidence]
 
     @classmethod
     def of(cls, ask: Ask, report: RunReport) -> _Reader:
@@ -120,11 +128,12 @@ class _Reader:
             prompts=json.loads(report.meta.get("node_prompts", "{}")),
             types=types,
             lineage=lineage_of(definitions, tables),
+            evidence=read_all_evidence(ask, report.outcomes),
         )
 
     def node(self, outcome: Outcome) -> NodePart:
         definitions = {fold(one.name): one for one in outcome.definitions}
-        evidence = read_evidence(self.ask, outcome)
+        evidence = self.evidence[outcome.node]
         made = {fold(name) for name, _ in outcome.tables}
         return NodePart(
             outcome=outcome,

@@ -109,7 +109,7 @@ def test_workflow_runs_as_it_stands(workflow: dict[str, Any], tmp_path: Path) ->
         )
         assert done.returncode == 0, done.stderr
         told += done.stderr
-    assert len(ours) == 2
+    assert len(ours) == 3
     assert "::warning file=spec.py,line=3,title=rows::any: few, %25\n" in told
     assert "| ✅ | story | prompt |" in (tmp_path / "summary.md").read_text()
     uploaded = steps[-1]["with"]["path"].split()

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from taskgraph.cli.text import dollars, duration, indented, printable, short, tokens, wants_color
+from taskgraph.cli.text import indented, printable, short, wants_color
+from taskgraph.wording import dollars, duration, tokens
 
 
 def test_foreign_text_cannot_steer_the_terminal() -> None:
