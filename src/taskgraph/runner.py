@@ -314,7 +314,7 @@ async def _open(job: _Job) -> Database:
         unfinish(job.output)
         return Database.reopen(job.partial, limits)
     if seed := job.plan.seed:
-        await asyncio.to_thread(copy_tables, seed.file, job.partial, seed.tables)
+        await copy_tables(seed.file, job.partial, seed.tables)
         return Database.reopen(job.partial, limits)
     # A table for each node, or more, and one for each check.
     tables = sum(1 + len(node.checks) for node in job.spec.nodes)

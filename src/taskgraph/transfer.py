@@ -6,12 +6,15 @@ it. So the copy is a short life of the file of its own. Rows keep their order.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+from threading import Event
 
 import duckdb
 
-from taskgraph.database import quote, quote_text
+from taskgraph.database import Connection, quote, quote_text
 from taskgraph.duckdb_errors import first_line
 from taskgraph.engine import STORAGE_VERSION
 from taskgraph.errors import WorkspaceError
@@ -25,8 +28,10 @@ _CONFIG = {
 }
 
 
-def copy_tables(source: Path, target: Path, tables: Iterable[str]) -> None:
+async def copy_tables(source: Path, target: Path, tables: Sequence[str]) -> None:
     """Makes a new file with some tables of another one, which is only read.
+
+    A copy that is cancelled or fails leaves no file.
 
     Args:
         source: the file that has the tables.
@@ -35,18 +40,42 @@ def copy_tables(source: Path, target: Path, tables: Iterable[str]) -> None:
 
     Raises:
         WorkspaceError: a table cannot be read, or the file not written.
+        asyncio.CancelledError: the caller cancelled.
     """
-    name = free_name(source)
+    name, stop = free_name(source), Event()
     try:
         with duckdb.connect(target, config=dict(_CONFIG)) as connection:
-            path = quote_text(str(name.absolute()))
-            connection.execute(f"ATTACH {path} AS {_EARLIER} (READ_ONLY)")
-            for table in tables:
-                relation = f"{_EARLIER}.main.{quote(table)}"
-                connection.execute(f"CREATE TABLE {quote(table)} AS FROM {relation}")
-    except duckdb.Error as error:
-        raise WorkspaceError(
-            f"cannot take the tables of {str(source)!r} over: {first_line(error)}"
-        ) from error
+            work = partial(_copy, connection, name.absolute(), tables, stop)
+            await _ended(work, connection, stop)
+    except BaseException as error:
+        for path in (target, target.with_name(f"{target.name}.wal")):
+            path.unlink(missing_ok=True)
+        if isinstance(error, duckdb.Error):
+            raise WorkspaceError(
+                f"cannot take the tables of {str(source)!r} over: {first_line(error)}"
+            ) from error
+        raise
     finally:
         give_back(name, source)
+
+
+async def _ended(work: Callable[[], None], connection: Connection, stop: Event) -> None:
+    """Does the work in a thread; where the caller cancels, stops it and waits for its end."""
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stop.set()
+        connection.interrupt()
+        await asyncio.wait([working])
+        working.exception()
+        raise
+
+
+def _copy(connection: Connection, source: Path, tables: Sequence[str], stop: Event) -> None:
+    connection.execute(f"ATTACH {quote_text(str(source))} AS {_EARLIER} (READ_ONLY)")
+    for table in tables:
+        if stop.is_set():
+            return
+        relation = f"{_EARLIER}.main.{quote(table)}"
+        connection.execute(f"CREATE TABLE {quote(table)} AS FROM {relation}")
