@@ -76,6 +76,7 @@ def read_by_calamine(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 def polars_frame(path: Path) -> Any:
     import polars as pl
+    import pyarrow  # noqa: F401 - DuckDB would import it while the clock runs
 
     return pl.read_parquet(path)
 
