@@ -183,7 +183,8 @@ def judging(folder: Path, extent: Extent) -> Iterator[Line]:
         if found := _GUARD_LINE.fullmatch(at.strip()):
             name, objects, guarded, bare = found.groups()
             case = f"{name}, {objects} objects"
-            yield Line("judging", case, "bare statement", 200, Cost(float(bare) / 1000), 1.0)
+            if not name.startswith("refused"):
+                yield Line("judging", case, "bare statement", 200, Cost(float(bare) / 1000), 1.0)
             yield Line("judging", case, "guard and statement", 200, Cost(float(guarded) / 1000))
     for objects in (10, 1_000) if extent.quick else (10, 1_000, 10_000):
         command = python("-m", "benchmarks.tracing", str(objects))
