@@ -14,14 +14,9 @@ import openpyxl
 import polars as pl
 import pytest
 
-from taskgraph.llm.recording import read_recording
-from taskgraph.playback import recording_of
-
 EXAMPLES = Path(__file__).parent.parent / "examples"
 FLIGHTS = EXAMPLES / "flights" / "data"
 EXPENSES = EXAMPLES / "expenses"
-RECORDING = EXPENSES / "recording.jsonl"
-needs_recording = pytest.mark.skipif(not RECORDING.exists(), reason="not recorded yet")
 
 
 def _run(folder: Path, *arguments: object, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -196,72 +191,3 @@ def test_expenses_data_is_what_its_generator_makes(tmp_path: Path) -> None:
     assert made.keys() == committed.keys()
     for name, path in committed.items():
         assert made[name].read_bytes() == path.read_bytes(), name
-
-
-@pytest.fixture(scope="module")
-def expenses(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The database that the recorded agents made."""
-    folder = tmp_path_factory.mktemp("expenses")
-    recorded = ("--replay", RECORDING, "-o", "expenses.db")
-    done = _run(folder, "-m", "taskgraph", "run", "--spec", EXPENSES / "spec.py", *recorded)
-    assert done.returncode == 0, done.stderr
-    return folder / "expenses.db"
-
-
-@needs_recording
-@pytest.mark.slow
-def test_file_of_the_expenses_holds_their_recording(expenses: Path) -> None:
-    """So that the file replays as the recording does: the same answers to the same questions."""
-    kept, recording = recording_of(expenses), read_recording(RECORDING)
-
-    for one, other in zip(kept.calls, recording.calls, strict=True):
-        assert (one.node, one.step, one.messages) == (other.node, other.step, other.messages)
-        assert one.answer is not None
-        assert other.answer is not None
-        assert one.answer.message == other.answer.message
-    assert kept.circumstances.threads == recording.circumstances.threads
-
-
-@needs_recording
-@pytest.mark.slow
-def test_recorded_agents_book_nearly_every_line_right(expenses: Path) -> None:
-    truth = EXPENSES / "truth" / "2026-03" / "accounts.csv"
-    [(lines, right, wrong)] = _rows(
-        expenses,
-        f"""
-        SELECT count(*), count_if(found.account IS NOT DISTINCT FROM truth.account),
-            count_if(found.account <> truth.account)
-        FROM read_csv('{truth}', all_varchar = true) AS truth
-        JOIN classify_lines AS found USING (transaction_id)
-        """,
-    )
-
-    assert lines == 116
-    assert right >= 0.95 * lines
-    assert wrong <= 0.03 * lines
-
-
-@needs_recording
-@pytest.mark.slow
-def test_recorded_agents_match_nearly_every_claim(expenses: Path) -> None:
-    truth = EXPENSES / "truth" / "2026-03" / "claims.csv"
-    # One of two equal charges on one card is as good as the other.
-    [(claims, right, wrong)] = _rows(
-        expenses,
-        f"""
-        WITH line AS (
-            SELECT transaction_id, format('{{}} {{}} {{}}', employee, merchant_text, amount_eur) AS it
-            FROM prepare_card
-        )
-        SELECT count(*), count_if(found.it IS NOT DISTINCT FROM meant.it),
-            count_if(found.it IS NOT NULL AND found.it IS DISTINCT FROM meant.it)
-        FROM read_csv('{truth}', all_varchar = true) AS truth
-        JOIN match_claims USING (claim_id)
-        LEFT JOIN line AS meant ON meant.transaction_id = truth.transaction_id
-        LEFT JOIN line AS found ON found.transaction_id = match_claims.transaction_id
-        """,
-    )
-
-    assert claims == 97
-    assert right >= 0.95 * claims
-    assert wrong <= 0.03 * claims

@@ -12,9 +12,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from running import rows_of
+from taskgraph.llm.recording import read_recording
 from taskgraph.loader import load_spec
+from taskgraph.playback import recording_of
 
 ROOT = Path(__file__).parent.parent
+EXPENSES = ROOT / "examples" / "expenses"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 COMMANDS = [
     line.removeprefix("$ ").partition("  #")[0].rstrip()
@@ -69,30 +73,36 @@ def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder that looks like a clone to the commands, and is written to instead of it."""
     folder = tmp_path_factory.mktemp("clone")
     (folder / "examples").symlink_to(ROOT / "examples")
+    (folder / "spec.py").write_text(spec_text())
     return folder
 
 
-def test_every_command_runs_as_printed(clone: Path) -> None:
-    folder = clone
-    (clone / "spec.py").write_text(spec_text())
-    for command in COMMANDS:
-        if command in ELSEWHERE:
+@pytest.fixture(scope="module")
+def printed(clone: Path) -> list[tuple[str, subprocess.CompletedProcess[str]]]:
+    """Every command that can be run here, and how it ended."""
+    folder, done = clone, list[tuple[str, subprocess.CompletedProcess[str]]]()
+    for part in [part for one in COMMANDS if one not in ELSEWHERE for part in one.split(" && ")]:
+        if part.startswith("cd "):
+            folder = folder / part.removeprefix("cd ")
             continue
-        for part in command.split(" && "):
-            if part.startswith("cd "):
-                folder = folder / part.removeprefix("cd ")
-                continue
-            in_clone = "expenses" in part or "examples" in part or "spec.py" in part
-            done = run(part, clone if in_clone else folder)
-            assert done.returncode == 0, f"{part}\n{done.stdout}{done.stderr}"
-            if " rerun " in part:
-                assert_printed(part, done.stderr)
-    assert_april(clone / "april.db")
+        in_clone = "expenses" in part or "examples" in part or "spec.py" in part
+        done.append((part, run(part, clone if in_clone else folder)))
+    return done
 
 
-def assert_april(database: Path) -> None:
-    """What the README says of the SQL of March is so."""
-    truth = ROOT / "examples" / "expenses" / "truth" / "2026-04"
+def test_every_command_runs_as_printed(
+    printed: list[tuple[str, subprocess.CompletedProcess[str]]],
+) -> None:
+    for command, done in printed:
+        assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
+        if " rerun " in command:
+            assert_printed(command, done.stderr)
+
+
+@pytest.mark.usefixtures("printed")
+def test_what_is_said_of_the_sql_of_march_in_april_is_so(clone: Path) -> None:
+    database = clone / "april.db"
+    truth = EXPENSES / "truth" / "2026-04"
     with duckdb.connect(database, read_only=True) as connection:
         booked = connection.execute(f"""
             SELECT count(*), count_if(account IS NOT DISTINCT FROM right_one), count_if(account <> right_one)
@@ -147,3 +157,66 @@ def test_a_missing_key_is_told_before_anything_runs(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "OPENROUTER_API_KEY" in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["spec.py"]
+
+
+@pytest.fixture
+def expenses(clone: Path, printed: object) -> Path:
+    """The database that the recorded agents made."""
+    del printed
+    return clone / "expenses.db"
+
+
+@pytest.mark.slow
+def test_file_of_the_expenses_holds_their_recording(expenses: Path) -> None:
+    """So that the file replays as the recording does: the same answers to the same questions."""
+    kept, recording = recording_of(expenses), read_recording(EXPENSES / "recording.jsonl")
+
+    for one, other in zip(kept.calls, recording.calls, strict=True):
+        assert (one.node, one.step, one.messages) == (other.node, other.step, other.messages)
+        assert one.answer is not None
+        assert other.answer is not None
+        assert one.answer.message == other.answer.message
+    assert kept.circumstances.threads == recording.circumstances.threads
+
+
+@pytest.mark.slow
+def test_recorded_agents_book_nearly_every_line_right(expenses: Path) -> None:
+    truth = EXPENSES / "truth" / "2026-03" / "accounts.csv"
+    [(lines, right, wrong)] = rows_of(
+        expenses,
+        f"""
+        SELECT count(*), count_if(found.account IS NOT DISTINCT FROM truth.account),
+            count_if(found.account <> truth.account)
+        FROM read_csv('{truth}', all_varchar = true) AS truth
+        JOIN classify_lines AS found USING (transaction_id)
+        """,
+    )
+
+    assert lines == 116
+    assert right >= 0.95 * lines
+    assert wrong <= 0.03 * lines
+
+
+@pytest.mark.slow
+def test_recorded_agents_match_nearly_every_claim(expenses: Path) -> None:
+    truth = EXPENSES / "truth" / "2026-03" / "claims.csv"
+    # One of two equal charges on one card is as good as the other.
+    [(claims, right, wrong)] = rows_of(
+        expenses,
+        f"""
+        WITH line AS (
+            SELECT transaction_id, format('{{}} {{}} {{}}', employee, merchant_text, amount_eur) AS it
+            FROM prepare_card
+        )
+        SELECT count(*), count_if(found.it IS NOT DISTINCT FROM meant.it),
+            count_if(found.it IS NOT NULL AND found.it IS DISTINCT FROM meant.it)
+        FROM read_csv('{truth}', all_varchar = true) AS truth
+        JOIN match_claims USING (claim_id)
+        LEFT JOIN line AS meant ON meant.transaction_id = truth.transaction_id
+        LEFT JOIN line AS found ON found.transaction_id = match_claims.transaction_id
+        """,
+    )
+
+    assert claims == 97
+    assert right >= 0.95 * claims
+    assert wrong <= 0.03 * claims
