@@ -23,11 +23,13 @@ CHECKS = runpy.run_path(str(EXAMPLE / "checks.py"))
 SCORE = runpy.run_path(str(EXAMPLE / "score.py"))
 
 
-def python(folder: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+def python(
+    folder: Path, *arguments: object, data: Path = JANUARY
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         cwd=folder,
-        env=os.environ | {"CASH_DATA": str(JANUARY)},
+        env=os.environ | {"CASH_DATA": str(data)},
         capture_output=True,
         text=True,
         check=False,
@@ -41,10 +43,10 @@ def made(folder: Path, *options: object) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*.*")}
 
 
-def applied(folder: Path, spec: str, *options: object) -> tuple[int, Path]:
+def applied(folder: Path, spec: str, *options: object, data: Path = JANUARY) -> tuple[int, Path]:
     """Exit code and file of a run."""
     run = ("-m", "taskgraph", "run", "-s", EXAMPLE / spec, "-o", "it.db", *options)
-    done = python(folder, *run)
+    done = python(folder, *run, data=data)
     assert (folder / "it.db").exists(), done.stderr
     return done.returncode, folder / "it.db"
 
@@ -164,6 +166,7 @@ PAID = """
             {"overpaid"},
             id="short_and_overpaid",
         ),
+        pytest.param([], [("P1", 98, "stranger")], {"overlooked"}, id="set_aside_though_it_fits"),
     ],
 )
 def test_the_checks_refuse(
@@ -176,6 +179,7 @@ def test_the_checks_refuse(
         **CHECKS["of_applied"]("applied"),
         **CHECKS["of_account"]("account"),
         "overpaid": CHECKS["overpaid"]("applied", "account"),
+        "overlooked": CHECKS["overlooked"]("applied", "account", "prepare_items", most=0),
         "cents": CHECKS["each_cent_once"]("applied", "account", "placed"),
     }
     with duckdb.connect() as connection:
@@ -261,6 +265,23 @@ def test_sql_alone_is_precise_and_leaves_what_takes_judgement(tmp_path: Path) ->
     assert code == 0
     assert found["APPLIED"] == ["746", "538", "0", "208"]
     assert found["ACCOUNT"] == ["48", "21", "0", "27"]
+
+
+@pytest.mark.slow
+def test_the_checks_tell_that_advice_is_written_in_a_new_way(tmp_path: Path) -> None:
+    made(tmp_path, "--month", "2026-02")
+    code, database = applied(tmp_path, "sql_only.py", data=tmp_path / "data" / "2026-02")
+
+    found = rows_of(database, tmp_path / "truth" / "2026-02.csv")
+    with duckdb.connect(database, read_only=True) as connection:
+        failed = connection.execute(
+            "SELECT check_name, message FROM _checks WHERE status = 'fail'"
+        ).fetchall()
+
+    assert code == 1
+    assert found["APPLIED"] == ["724", "494", "0", "230"]
+    [(check, message)] = failed
+    assert (check, message.endswith("portal export (18 of 18)")) == ("advice_used", True)
 
 
 @pytest.mark.slow

@@ -81,7 +81,7 @@ BOOKS: list[dict[str, Any]] = [
                 WHERE "Dated" IS NOT NULL
             )
             SELECT *,
-                if(amount > 0, round(amount * percent / 100, 2), 0)::DECIMAL(14, 2) AS discount
+                if(amount > 0, round(amount * percent * 0.01, 2), 0)::DECIMAL(14, 2) AS discount
             FROM items;
 
             CREATE VIEW prepare_advice AS

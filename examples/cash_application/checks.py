@@ -141,6 +141,8 @@ def each_cent_once(applied: str, account: str, payments: str) -> str:
 def at_most(share: float, kinds: tuple[str, ...], account: str, payments: str) -> str:
     """A check that warns where any payment is on account as some kinds, and fails above a share.
 
+    Up to five are always accepted.
+
     Args:
         share: of the payments, 0 to 1.
         kinds: two or more, or one twice.
@@ -149,7 +151,7 @@ def at_most(share: float, kinds: tuple[str, ...], account: str, payments: str) -
     """
     what = " or ".join(dict.fromkeys(kinds))
     return f"""
-        SELECT CASE WHEN found > {share} * payments THEN 'fail'
+        SELECT CASE WHEN found > greatest(5, {share} * payments) THEN 'fail'
                 WHEN found > 0 THEN 'warn' ELSE 'pass' END AS status,
             format('{{}} of {{}} payments are {what}; up to {share:.0%} are accepted',
                 found, payments) AS message
@@ -174,7 +176,7 @@ def overpaid(applied: str, account: str) -> str:
 
 
 def short_paid(share: float, applied: str, payments: str) -> str:
-    """A check on how many payments leave something of an invoice.
+    """A check on how many payments leave something of an invoice; up to five are always accepted.
 
     Args:
         share: of the payments that may, 0 to 1.
@@ -182,7 +184,7 @@ def short_paid(share: float, applied: str, payments: str) -> str:
         payments: table of the payments.
     """
     return f"""
-        SELECT if(found > {share} * payments, 'fail', 'pass') AS status,
+        SELECT if(found > greatest(5, {share} * payments), 'fail', 'pass') AS status,
             format('{{}} of {{}} payments pay an invoice partial or short_pay; '
                 || 'up to {share:.0%} are accepted', found, payments) AS message
         FROM (

@@ -117,12 +117,18 @@ ADVICE_USED = none(
     "format('{} ({} of {})', opening, unused, texts)",
     r"""(
         SELECT opening, count(*) AS texts, count_if(NOT used) AS unused FROM (
-            SELECT regexp_extract(text, '^\w+( \w+)?') AS opening,
-                EXISTS (
-                    FROM result_applied
-                    WHERE contains(text, regexp_extract(invoice_id, '[0-9]+'))
-                ) AS used
-            FROM prepare_advice
+            SELECT regexp_extract(any_value(text), '^\w+( \w+)?') AS opening,
+                count(invoice_id) > 0 AS used
+            FROM (
+                SELECT advice_id, text, unnest(
+                    list_concat([NULL], regexp_extract_all(text, '[0-9]{5,}'))
+                ) AS number
+                FROM prepare_advice
+            )
+            LEFT JOIN (
+                SELECT invoice_id, regexp_extract(invoice_id, '[0-9]+') AS number FROM result_applied
+            ) USING (number)
+            GROUP BY advice_id
         ) GROUP BY opening
     ) WHERE texts > 9 AND unused > texts * 0.8""",
 )

@@ -91,12 +91,19 @@ ASIDE: dict[str, Any] = {
         SELECT payment_id, amount, 'prepayment' FROM prepare_payments
         WHERE regexp_matches(text, '^(PREPAYMENT|DEPOSIT|VORKASSE)\b');
 
-        CREATE VIEW aside_payments AS
-        SELECT *, regexp_extract_all(text, '[0-9]{5,}') AS numbers
-        FROM prepare_payments ANTI JOIN aside_account USING (payment_id);
-
         CREATE VIEW aside_items AS
         SELECT *, regexp_extract(invoice_id, '[0-9]+') AS number FROM prepare_items;
+
+        CREATE VIEW aside_payments AS
+        WITH numbered AS (
+            SELECT *, regexp_extract_all(text, '[0-9]{5,}') AS numbers
+            FROM prepare_payments ANTI JOIN aside_account USING (payment_id)
+        ),
+        naming AS (
+            FROM (SELECT payment_id, unnest(numbers) AS number FROM numbered)
+            SEMI JOIN aside_items USING (number)
+        )
+        SELECT *, payment_id IN (SELECT payment_id FROM naming) AS names_items FROM numbered;
 
         -- The bank cuts names off, or drops the vowels: their consonants begin alike.
         CREATE MACRO aside_bones(name) AS
@@ -163,8 +170,12 @@ def named(payers: str) -> str:
     )"""
 
 
-UNUSUAL = "payment.amount * 100 % 50 <> 0 AND booked_on - dated_on <= 90"
+UNUSUAL = "payment.amount * 100 % 50 <> 0"
 """An amount that is not on a price list: an accident would be needed for it to come up twice."""
+
+NAMELESS = f"""{UNUSUAL} AND booked_on - dated_on <= 90
+    AND NOT names_items AND payer NOT IN (SELECT payer FROM aside_payers)"""
+"""Who names neither itself nor a document; with more payments, accidents do happen."""
 
 LEARNED = ("numbers", "advised", "names", "amounts")
 
@@ -186,13 +197,13 @@ KNOWN: dict[str, Any] = {
     "output_columns": {"known_payers": ["payer", "customer_no"]},
 }
 
-UP_TO = """
+UP_TO = f"""
     WITH days AS (
         SELECT DISTINCT customer_no, currency, dated_on AS way,
             sum(amount) OVER (PARTITION BY customer_no, currency ORDER BY dated_on) AS amount
         FROM learned_items
     )
-    SELECT payment_id, format('{} {}', customer_no, way) AS way, invoice_id
+    SELECT payment_id, concat(customer_no, ' ', way) AS way, invoice_id
     FROM learned_payments AS payment JOIN days USING (currency, amount)
     JOIN learned_items AS item USING (customer_no, currency)
     WHERE dated_on <= way AND (
@@ -200,7 +211,7 @@ UP_TO = """
             FROM known_payers AS known
             WHERE known.payer = payment.payer AND known.customer_no = item.customer_no
         )
-        OR payer NOT IN (SELECT payer FROM known_payers)
+        OR (payer NOT IN (SELECT payer FROM known_payers) AND {UNUSUAL})
     )
 """
 """All that a customer has open up to a day, whatever the text says."""
@@ -236,7 +247,7 @@ LADDER: list[dict[str, Any]] = [
     rung("numbers", "aside", "The documents named in the payment's text", NUMBERS),
     rung("advised", "numbers", "The documents named in an advice of this amount", ADVICE),
     rung("names", "advised", "One item of the payer", single("advised", named("aside_payers"))),
-    rung("amounts", "names", "An unusual amount that no other has", single("names", UNUSUAL)),
+    rung("amounts", "names", "An unusual amount that no other has", single("names", NAMELESS)),
     KNOWN,
     rung(
         "learned", "known", "One item of who was paid for", single("known", named("known_payers"))
