@@ -56,7 +56,7 @@ BOOKS: list[dict[str, Any]] = [
             CREATE VIEW prepare_items AS
             WITH filled AS (
                 SELECT *,
-                    -- Where an item has its terms, the row of a customer has them for its items.
+                    -- A customer's row has no date, and the terms of the items below it.
                     last_value(if("Dated" IS NULL, "Item", NULL) IGNORE NULLS) OVER above AS owner,
                     last_value("Terms" IGNORE NULLS) OVER above AS of_owner
                 FROM open_items

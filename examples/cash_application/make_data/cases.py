@@ -61,24 +61,30 @@ def single(scene: Scene) -> Case:
 
 
 def discounted(scene: Scene) -> Case:
-    customer, booked = _early(scene), scene.chance.choice(scene.days)
+    if not (customer := _early(scene)):
+        return single(scene)
+    booked = scene.chance.choice(scene.days)
     day = booked - timedelta(days=scene.chance.randrange(1, customer.terms.days + 1))
     item = invoice_of(scene, customer, day)
-    return settled(
-        scene, "discount", customer, booked, [part_of(item, booked)], numbers(scene, [item])
-    )
+    parts = [part_of(item, booked)]
+    return settled(scene, "discount", customer, booked, parts, numbers(scene, [item]))
 
 
 def late_discount(scene: Scene) -> Case:
     """The discount taken after its days: the invoice is not settled by that."""
-    customer, booked = _early(scene), scene.chance.choice(scene.days)
+    if not (customer := _early(scene)):
+        return single(scene)
+    booked = scene.chance.choice(scene.days)
     late = customer.terms.days + scene.chance.randrange(3, 15)
     item = invoice_of(scene, customer, booked - timedelta(days=late))
     part = Part(item, item.cents - discount(item))
     return settled(scene, "late_discount", customer, booked, [part], numbers(scene, [item]))
 
 
-def _early(scene: Scene) -> Customer:
+def _early(scene: Scene) -> Customer | None:
+    """Draws a customer who takes discounts; a small company may have none."""
+    if not any(customer.early for customer in scene.customers.single):
+        return None
     while not (customer := some_customer(scene)).early:
         pass
     return customer
