@@ -27,8 +27,8 @@ from taskgraph.testing import Answer, FakeOpenRouter, Seen, ServerState, calls, 
 
 pytestmark = pytest.mark.anyio
 
-AGENTS = int(os.environ.get("CHAOS_AGENTS", "24"))
-SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "2")))
+AGENTS = int(os.environ.get("CHAOS_AGENTS", "12"))
+SEEDS = range(int(os.environ.get("CHAOS_SEEDS", "1")))
 SETTINGS = RunSettings(max_concurrency=200, threads=2)
 TRANSPORT = {
     "rst": 0.02,

@@ -8,7 +8,7 @@ import pytest
 
 from killing import survive
 
-KILLS = int(os.environ.get("KILLS", "2"))
+KILLS = int(os.environ.get("KILLS", "1"))
 """KILLS=500 takes half an hour; a long run is better made by the command of `killing`."""
 
 

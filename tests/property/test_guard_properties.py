@@ -166,7 +166,9 @@ def test_no_accepted_statement_reads_or_changes_what_it_must_not(tmp_path: Path)
         attempt_all(yard)
     # The grammar is neither harmless nor hopeless.
     seen = yard.endings
-    assert {"select", "create_view", "relation", "function"} <= set(seen)
+    # Of some hundred statements it may be that no definition gets through.
+    defined = {"create_view", "create_macro"} if STATEMENTS >= 3_000 else set[str]()
+    assert {"select", "relation", "function"} | defined <= set(seen)
     ran = sum(seen[kind] for kind in ("select", "explain", "create_view", "create_macro"))
     assert ran > sum(seen.values()) / 20, seen
     if "FUZZ_STATEMENTS" in os.environ:
