@@ -248,15 +248,6 @@ def february(january: Path, example: Path, output: Path) -> subprocess.Completed
 
 
 @pytest.mark.slow
-def test_january_sql_of_the_agent_says_where_february_has_outgrown_the_rules(
-    january: Path, tmp_path: Path
-) -> None:
-    done = february(january, january / "example", tmp_path / "old.db")
-    assert done.returncode == 1
-    assert "REPAIR prompt rest       (waiting_items: 1 fail; overlooked: 1 fail)" in done.stderr
-
-
-@pytest.mark.slow
 def test_january_sql_of_the_agent_reconciles_february_once_the_rules_are_mended(
     january: Path, tmp_path: Path
 ) -> None:
