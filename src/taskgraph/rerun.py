@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from inspect import cleandoc
+from pathlib import Path
 
 from taskgraph.compatibility import differences, incompatible
 from taskgraph.database import fold
@@ -13,6 +14,8 @@ from taskgraph.earlier import Earlier, Step
 from taskgraph.errors import SettingsError
 from taskgraph.events import Outcome
 from taskgraph.graph import Graph
+from taskgraph.ingest.options import FileRequest, file_request, is_file_request, is_path
+from taskgraph.ingest.paths import changed_since, told_missing
 from taskgraph.llm.messages import NOTHING_USED
 from taskgraph.namespace import Names
 from taskgraph.plan import Plan, Seed, changed_nodes
@@ -130,6 +133,11 @@ class _Scene:
     def file(self) -> str:
         return self.earlier.path.name
 
+    @property
+    def directory(self) -> Path | None:
+        """Where relative paths start; None for the working directory."""
+        return Path(folder) if (folder := self.spec.origin.directory) else None
+
     def rerun_step(self, node: Node) -> Step:
         if step := self.unselected(node.name):
             return step
@@ -150,15 +158,22 @@ class _Scene:
         return Step("keep", f"not selected, as in {self.file}")
 
     def _source_step(self, node: SourceNode) -> Step:
+        request = _request(node)
+        if why := self._why_read(node):
+            missing = told_missing(request, self.directory) if request else None
+            return Step("run", f"{why}; {missing}" if missing else why)
+        recorded = self.earlier.outcomes[node.name].files
+        changed = changed_since(request, self.directory, recorded) if request and recorded else ()
+        return Step("reuse", f"data of {self.file}{_told_changed(changed)}")
+
+    def _why_read(self, node: SourceNode) -> str | None:
         if why := self._missing(node):
-            return Step("run", why)
+            return why
         if self.wishes.reingest:
-            return Step("run", "--reingest")
+            return "--reingest"
         if node.name in self.redefined:
-            return Step("run", "source changed")
-        if why := self._read_from_elsewhere(node):
-            return Step("run", why)
-        return Step("reuse", f"data of {self.file}")
+            return "source changed"
+        return self._read_from_elsewhere(node)
 
     def _read_from_elsewhere(self, node: SourceNode) -> str | None:
         """Says why a source that is declared as it was may bring other data nevertheless."""
@@ -231,6 +246,21 @@ class _Scene:
         marks = tuple(fold(check_table(node, "")) for node in kept)
         checks = [name for name in self.earlier.tables if fold(name).startswith(marks)]
         return [*own, *checks]
+
+
+def _request(node: SourceNode) -> FileRequest | None:
+    source = node.source
+    return file_request(source) if is_path(source) or is_file_request(source) else None
+
+
+def _told_changed(names: Sequence[str]) -> str:
+    match names:
+        case ():
+            return ""
+        case (one,):
+            return f"; {one} has changed since: --reingest"
+        case _:
+            return f"; {names[0]} and {len(names) - 1} more have changed since: --reingest"
 
 
 _NOT_RUNNING = frozenset({"keep", "leave"})

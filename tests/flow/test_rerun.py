@@ -174,7 +174,11 @@ PLANS: dict[str, tuple[Spec, Wishes, dict[str, tuple[str, str]]]] = {
     "reingest": (month(), Wishes(reingest=True), {"orders": ("run", "--reingest")}),
     "other_text": (month(text="feb"), Wishes(), {"orders": ("run", "spec changed")}),
     "other_folder": (OTHER_FOLDER, Wishes(), {"orders": ("run", "another spec")}),
-    "path": (month("feb.csv"), Wishes(), {"orders": ("run", "source changed")}),
+    "path": (
+        month("feb.csv"),
+        Wishes(),
+        {"orders": ("run", "source changed; there is no file 'feb.csv'")},
+    ),
     "sql": (changed(month(), "clean", sql=f"{CLEAN};"), Wishes(), {"clean": ("run", "changed")}),
     "prompt": (changed(month(), prompt="More."), Wishes(), {"match": ("run", "prompt changed")}),
     "indented": (changed(month(), prompt="\n    Match.\n"), Wishes(), {}),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from glob import glob, has_magic
@@ -43,15 +45,43 @@ def find_files(request: FileRequest, directory: Path | None) -> tuple[FoundFile,
     if path.is_dir():
         raise IngestError(f"{shown!r} is a folder; name a file, or a pattern such as '*.csv'")
     if not has_magic(shown):
-        raise IngestError(f"there is no file {shown!r}; {_looked_in(path, start)}")
+        raise IngestError(f"{_absence(shown)}; {_looked_in(path, start)}")
     if request.format in WORKBOOKS:
         raise IngestError(f"{shown!r}: a pattern cannot name workbooks; name one file")
-    # Path.glob takes no absolute pattern.
-    matches = sorted(Path(match) for match in glob(str(path), recursive=True))  # noqa: PTH207
-    files = tuple(FoundFile(match, _shown(match, start)) for match in matches if match.is_file())
+    files = tuple(FoundFile(match, _shown(match, start)) for match in _matches(path))
     if not files:
-        raise IngestError(f"no file matches {shown!r}; {_looked_in(path, start)}")
+        raise IngestError(f"{_absence(shown)}; {_looked_in(path, start)}")
     return files
+
+
+def told_missing(request: FileRequest, directory: Path | None) -> str | None:
+    """Says that what a request names is not there; None where something is."""
+    start = directory or Path.cwd()
+    path = start / Path(request.path).expanduser()
+    return None if path.exists() or _matches(path) else _absence(_shown(path, start))
+
+
+def changed_since(
+    request: FileRequest, directory: Path | None, recorded: Iterable[SourceFile]
+) -> tuple[str, ...]:
+    """Returns the names of files that are other ones than on record, new ones and gone ones too.
+
+    Returns:
+        Nothing where no file is found, or one cannot be read: then nobody can tell.
+    """
+    before = {file.path: file for file in recorded}
+    with suppress(IngestError, OSError):
+        now = {file.shown: file for file in find_files(request, directory)}
+        other = [name for name, file in now.items() if _is_other(file, before.get(name))]
+        return (*other, *(name for name in before if name not in now))
+    return ()
+
+
+def _is_other(file: FoundFile, before: SourceFile | None) -> bool:
+    # A size costs nothing, and a hash reads the whole file.
+    if before is None or file.path.stat().st_size != before.size_bytes:
+        return True
+    return _source_file(file).sha256 != before.sha256
 
 
 def source_files(files: tuple[FoundFile, ...]) -> tuple[SourceFile, ...]:
@@ -63,6 +93,16 @@ def _source_file(file: FoundFile) -> SourceFile:
     with file.path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
         return SourceFile(file.shown, os.fstat(stream.fileno()).st_size, digest)
+
+
+def _matches(pattern: Path) -> list[Path]:
+    # Path.glob takes no absolute pattern.
+    matches = sorted(Path(match) for match in glob(str(pattern), recursive=True))  # noqa: PTH207
+    return [match for match in matches if match.is_file()]
+
+
+def _absence(shown: str) -> str:
+    return f"no file matches {shown!r}" if has_magic(shown) else f"there is no file {shown!r}"
 
 
 def _shown(path: Path, start: Path) -> str:

@@ -113,6 +113,23 @@ def test_plan_is_told_and_nothing_runs(arguments: tuple[str, ...]) -> None:
     assert told["nodes"][2] == {"name": "sums", "kind": "prompt", "action": "reuse", "why": "if its checks pass"}  # fmt: skip
 
 
+FILES = {
+    "other_size": ("orders.csv", "id,amount\n1,50.0\n", (), "REUSE  source orders  (data of jan.db; orders.csv has changed since: --reingest)"),
+    "same_size": ("orders.csv", "id,amount\n1,6.0\n", (), "REUSE  source orders  (data of jan.db; orders.csv has changed since: --reingest)"),
+    "gone": ("orders.csv", None, (), DRY[0]),
+    "gone_and_needed": ("orders.csv", None, ("--reingest",), "RUN    source orders  (--reingest; there is no file 'orders.csv')"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_plan_says_that_a_file_is_another_one_or_gone(case: str) -> None:
+    name, text, arguments, told = FILES[case]
+    Path(name).unlink() if text is None else Path(name).write_text(text)
+    ended = taskgraph("plan", "jan.db", *arguments)
+    assert ended.exit_code == 0
+    assert ended.stdout.splitlines()[0] == told
+
+
 ORIGINS = {
     "changed": (f"{SPEC}# more\n", "spec.py has changed since jan.db, so it is taken from its git commit"),
     "gone": (None, "spec.py is not there, so it is taken from its git commit"),
