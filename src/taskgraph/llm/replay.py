@@ -160,7 +160,8 @@ def _changed(message: Message, before: str | None) -> str:
     """Shows what of a message is new, and what is gone where it is known what was said before."""
     text = _text(message)
     if before is None:
-        return f": {text[:_EXCERPT]!r}{'...' if len(text) > _EXCERPT else ''}"
+        cut = f"{text[:_EXCERPT]!r}{'...' if len(text) > _EXCERPT else ''}"
+        return f": {cut}; for the difference, replay the .db"
     old, new = (without_limits(one).split("\n") for one in (before, text))
     gone, come = Counter(old) - Counter(new), Counter(new) - Counter(old)
     lines = [*_marked("-", old, gone), *_marked("+", new, come)]

@@ -137,6 +137,7 @@ async def test_other_question_is_refused_and_the_first_difference_named(tmp_path
         await RecordedModel(read_recording(path)).complete(changed)
     told = "'a', step 2: message 3, the result of a call, is another one: '2 rows2 rows"
     assert told in str(caught.value)
+    assert str(caught.value).endswith("...; for the difference, replay the .db")
     assert "record again" in str(caught.value.hint)
 
 
