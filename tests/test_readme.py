@@ -105,7 +105,8 @@ def test_what_is_said_of_the_sql_of_march_in_april_is_so(clone: Path) -> None:
     truth = EXPENSES / "truth" / "2026-04"
     with duckdb.connect(database, read_only=True) as connection:
         booked = connection.execute(f"""
-            SELECT count(*), count_if(account IS NOT DISTINCT FROM right_one), count_if(account <> right_one)
+            SELECT count(*), count_if(account IS NULL), count_if(account IS NULL AND right_one IS NULL),
+                count_if(account IS NOT NULL AND account IS DISTINCT FROM right_one)
             FROM classify_lines JOIN (SELECT transaction_id, account AS right_one
                 FROM read_csv('{truth / "accounts.csv"}', all_varchar = true)) USING (transaction_id)
         """).fetchall()
@@ -115,16 +116,20 @@ def test_what_is_said_of_the_sql_of_march_in_april_is_so(clone: Path) -> None:
                 SELECT transaction_id AS id, format('{{}} {{}} {{}}', employee, merchant_text, amount_eur) AS it
                 FROM prepare_card
             )
-            SELECT count(*), count_if(found.it IS NOT DISTINCT FROM meant.it),
+            SELECT count(*), count_if(found.it IS NULL),
+                count_if(found.it IS NULL AND meant.it IS NULL),
                 count_if(found.it IS NOT NULL AND found.it IS DISTINCT FROM meant.it)
             FROM match_claims
             JOIN read_csv('{truth / "claims.csv"}', all_varchar = true) AS truth USING (claim_id)
             LEFT JOIN line AS found ON found.id = match_claims.transaction_id
             LEFT JOIN line AS meant ON meant.id = truth.transaction_id
         """).fetchall()
-    assert booked == [(123, 120, 0)]
-    assert matched == [(102, 99, 0)]
-    assert "120 of April's 123 lines right and leaves 3 open; of 102 claims it finds 99" in README
+    assert booked == [(123, 4, 1, 0)]
+    assert matched == [(102, 10, 7, 0)]
+    assert (
+        "leaves 4 of April's 123 lines open, 1 of them rightly, and 10 of 102 claims, 7 of them "
+        "rightly; every account and every transaction that it gives is right." in README
+    )
 
 
 def assert_printed(command: str, output: str) -> None:
