@@ -68,7 +68,6 @@ def test_guide_has_every_setting_of_a_project(tmp_path: Path) -> None:
     project = read_project(tmp_path)
     assert project.settings.keys() == {setting.field for setting in SETTINGS}
     assert project.spec
-    assert project.base_url
 
 
 @pytest.fixture(scope="module")

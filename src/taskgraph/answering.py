@@ -11,7 +11,7 @@ from taskgraph.llm.endpoint import endpoint
 from taskgraph.llm.replay import RecordedModel
 from taskgraph.llm.service import OpenService, replayed, replayed_then_live, served_by
 from taskgraph.playback import recording_of
-from taskgraph.settings import DEFAULT_BASE_URL, RunSettings
+from taskgraph.settings import RunSettings
 from taskgraph.spec import PromptNode, Spec
 
 
@@ -19,7 +19,6 @@ from taskgraph.spec import PromptNode, Spec
 class Answers:
     """Where the answers of a run's models come from."""
 
-    base_url: str = DEFAULT_BASE_URL
     api_key: str | None = field(default=None, repr=False)
     replay: Path | None = None
     """A recording, or an earlier run's `.db`, that answers instead of a server."""
@@ -104,7 +103,7 @@ def _live(
     from taskgraph.llm.live import Live  # noqa: PLC0415
 
     return Live(
-        endpoint(answers.base_url, answers.api_key), models, settings, answers.record
+        endpoint(settings.base_url, answers.api_key), models, settings, answers.record
     ).opened
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from taskgraph.events import Emit, Event, Outcome
 from taskgraph.loader import load_spec, read_spec_module
 from taskgraph.output import left_at
 from taskgraph.report import RunReport, read_report
-from taskgraph.settings import DEFAULT_BASE_URL, RunSettings
+from taskgraph.settings import RunSettings
 from taskgraph.spec import Node, Spec, SpecOrigin
 
 if TYPE_CHECKING:
@@ -101,7 +102,7 @@ def run(
     settings: RunSettings | None = None,
     replace: bool = False,
     replay: str | os.PathLike[str] | None = None,
-    base_url: str = DEFAULT_BASE_URL,
+    base_url: str | None = None,
     api_key: str | None = None,
     emit: Emit | None = None,
 ) -> Run:
@@ -113,7 +114,7 @@ def run(
         settings: the run's; the defaults if None.
         replace: whether an existing output may be replaced.
         replay: a recording, or an earlier run's `.db`, that answers instead of a model.
-        base_url: any server of chat completions.
+        base_url: any server of chat completions; that of the settings if None.
         api_key: its key; OPENROUTER_API_KEY of the environment if None.
         emit: told of everything that happens.
 
@@ -145,7 +146,7 @@ async def run_async(
     settings: RunSettings | None = None,
     replace: bool = False,
     replay: str | os.PathLike[str] | None = None,
-    base_url: str = DEFAULT_BASE_URL,
+    base_url: str | None = None,
     api_key: str | None = None,
     emit: Emit | None = None,
 ) -> Run:
@@ -153,11 +154,12 @@ async def run_async(
     from taskgraph import runner  # noqa: PLC0415 - opening a run needs none of it
 
     answers = Answers(
-        base_url=base_url,
         api_key=api_key or os.environ.get("OPENROUTER_API_KEY"),
         replay=Path(replay) if replay else None,
     )
     settings = settings or RunSettings()
+    if base_url is not None:
+        settings = dataclasses.replace(settings, base_url=base_url)
     recorded = recorded_model(answers)
     settings = as_recorded(settings, recorded, _stated(settings))
     found = _spec(spec)

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from taskgraph.events import utc_now
+from taskgraph.redaction import without_credentials
 from taskgraph.settings import RunSettings
 
 
@@ -63,9 +64,11 @@ class Identity:
         return replace(self, parts=(*before, replace(last, elapsed_ms=elapsed_ms)))
 
     def to_json(self) -> str:
-        """Writes it as one text."""
+        """Writes it as one text; of the server's address, what can be no secret."""
+        address = without_credentials(self.settings.base_url)
+        settings = asdict(replace(self.settings, base_url=address))
         parts = [
             {"started_at": part.started_at.isoformat(), "elapsed_ms": part.elapsed_ms}
             for part in self.parts
         ]
-        return json.dumps({"id": self.run_id, "settings": asdict(self.settings), "parts": parts})
+        return json.dumps({"id": self.run_id, "settings": settings, "parts": parts})

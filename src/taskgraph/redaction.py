@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
 from taskgraph.errors import TaskgraphError
 from taskgraph.frames import own_frames
@@ -14,6 +15,19 @@ _KEY_SHAPE = re.compile(r"\bsk-[A-Za-z0-9_-]{12,}")
 def without_keys(text: str) -> str:
     """Returns the text without anything that looks like a key."""
     return _KEY_SHAPE.sub("[key]", text)
+
+
+def without_credentials(url: str) -> str:
+    """Returns an address without user, password, query and fragment, and without keys.
+
+    One that cannot be read as an address comes back empty: nobody can say what is in it.
+    """
+    try:
+        parts = urlsplit(url.strip())
+    except ValueError:
+        return ""
+    host = parts.netloc.rpartition("@")[2]
+    return without_keys(parts._replace(netloc=host, query="", fragment="").geturl())
 
 
 def described(error: BaseException) -> str:

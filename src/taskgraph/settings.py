@@ -44,3 +44,5 @@ class RunSettings:
     """Keep the texts of what the spec imports from beside it in the `.db`."""
     overrides: tuple[str, ...] = ()
     """Fields that a flag or the environment states: they go before what a prompt node says."""
+    base_url: str = DEFAULT_BASE_URL
+    """The server of chat completions."""

@@ -15,19 +15,16 @@ from taskgraph.cli.ending import ExitCode, run_exit_code, write_line
 from taskgraph.cli.github import annotation_lines, in_github, write_summary
 from taskgraph.cli.interrupt import run_interruptibly
 from taskgraph.cli.json_lines import json_lines
-from taskgraph.cli.project import Project
 from taskgraph.cli.settings import option
 from taskgraph.cli.text import wants_color
 from taskgraph.cli.width import width_of
 from taskgraph.events import Emit, RunEnded
 from taskgraph.report import RunReport, read_report
-from taskgraph.settings import DEFAULT_BASE_URL
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 FILE: click.Path = click.Path(dir_okay=False, path_type=Path)
 _OPTIONS = (
-    option("base-url", help="Any server of chat completions.", show_default=DEFAULT_BASE_URL),
     option("replay", type=FILE, help="Answer from this .db or recording: no key, no network."),
     option(
         "on-divergence",
@@ -47,7 +44,6 @@ _OPTIONS = (
 class Manner:
     """How a person wants a run to be carried out; nothing of it changes what comes out."""
 
-    base_url: str
     replay: Path | None
     on_divergence: Literal["stop", "live"]
     no_llm: bool
@@ -57,7 +53,7 @@ class Manner:
     junit: Path | None
 
     @classmethod
-    def of(cls, ctx: click.Context, project: Project) -> Manner:
+    def of(cls, ctx: click.Context) -> Manner:
         """Reads it from a command's options.
 
         Raises:
@@ -70,7 +66,6 @@ class Manner:
                 "of the finished run."
             )
         return cls(
-            base_url=given["base_url"] or project.base_url or DEFAULT_BASE_URL,
             replay=given["replay"],
             on_divergence=given["on_divergence"],
             no_llm=given["no_llm"],

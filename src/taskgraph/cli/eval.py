@@ -74,7 +74,7 @@ def command(
     files stand in a folder beside the output.
     """
     project = read_project(Path.cwd())
-    manner, given = Manner.of(ctx, project), stated(ctx)
+    manner, given = Manner.of(ctx), stated(ctx)
     if manner.record or manner.junit:
         raise click.UsageError("--record and --junit are for single runs: use `taskgraph run`.")
     settings = run_settings(project.settings, given)

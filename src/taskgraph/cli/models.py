@@ -54,7 +54,6 @@ def planned_service(
 
 def _answers(manner: Manner) -> Answers:
     return Answers(
-        base_url=manner.base_url,
         api_key=api_key(),
         replay=manner.replay,
         record=manner.record,

@@ -17,7 +17,7 @@ from taskgraph.cli.settings import SETTINGS, Setting
 from taskgraph.errors import SettingsError
 
 KEY_VARIABLE = "OPENROUTER_API_KEY"
-_TEXTS = ("spec", "base_url")
+_TEXTS = ("spec",)
 _SETTINGS = {setting.key: setting for setting in SETTINGS}
 
 
@@ -28,7 +28,6 @@ class Project:
     directory: Path
     """Its `pyproject.toml`'s folder, from which its spec is looked for."""
     spec: str | None = None
-    base_url: str | None = None
     settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Fields of `RunSettings` to values."""
 
@@ -86,7 +85,6 @@ def _project(file: Path, table: Mapping[str, Any]) -> Project:
     return Project(
         directory=file.parent,
         spec=_text(file, values, "spec"),
-        base_url=_text(file, values, "base_url"),
         settings={
             setting.field: _value(file, setting, values[key])
             for key, setting in _SETTINGS.items()

@@ -59,7 +59,7 @@ def command(
     them from elsewhere. PREVIOUS is only read.
     """
     project = read_project(Path.cwd())
-    manner, given = Manner.of(ctx, project), stated(ctx)
+    manner, given = Manner.of(ctx), stated(ctx)
     earlier = read_earlier(previous)
     loaded = overridden(ctx.with_resource(spec_of(earlier, spec, project)), given)
     choice = Choice(select, exclude)

@@ -61,7 +61,7 @@ def command(ctx: click.Context, output: Path | None, spec: str | None, **_others
         loaded = ctx.with_resource(spec_of(kept, None, project))
     else:
         loaded = _spec(spec, output, recorded, project)
-    return go_on(loaded, output, recorded, stated(ctx), Manner.of(ctx, project))
+    return go_on(loaded, output, recorded, stated(ctx), Manner.of(ctx))
 
 
 def go_on(

@@ -54,7 +54,7 @@ def command(
     terminal, which has it in the progress already; with --json, the events.
     """
     project = read_project(Path.cwd())
-    manner, given = Manner.of(ctx, project), stated(ctx)
+    manner, given = Manner.of(ctx), stated(ctx)
     loaded = load_project_spec(spec, project)
     if resume and (unfinished := _unfinished(output)):
         earlier = read_unfinished(unfinished)

@@ -70,6 +70,7 @@ _THREADS = click.IntRange(min=LEAST_THREADS)
 _NO_LIMIT = "no limit"
 SETTINGS = (
     Setting("model", "model", click.STRING, "Model that answers prompt nodes.", short="-m"),
+    Setting("base-url", "base_url", click.STRING, "Any server of chat completions."),
     Setting("reasoning-effort", "reasoning_effort", _EFFORTS, "How hard the model thinks."),
     Setting("max-iterations", "max_iterations", _COUNT, "Model calls per prompt node."),
     Setting("max-concurrency", "max_concurrency", _COUNT, "Nodes that run at once."),

@@ -30,8 +30,12 @@ def test_table_gives_spec_address_and_settings(tmp_path: Path) -> None:
     assert read_project(tmp_path) == Project(
         directory=tmp_path,
         spec="specs.other",
-        base_url="http://localhost:1/v1",
-        settings={"max_cost": 5.0, "query_timeout_s": 2.5, "reasoning_effort": "high"},
+        settings={
+            "base_url": "http://localhost:1/v1",
+            "max_cost": 5.0,
+            "query_timeout_s": 2.5,
+            "reasoning_effort": "high",
+        },
     )
 
 
