@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from taskgraph.catalog import Shape
-from taskgraph.database import Row, read_only
+from taskgraph.database import Row
 from taskgraph.errors import WorkspaceError
 from taskgraph.events import Definition, Outcome, Saved, SourceFile
-from taskgraph.report import read_meta, read_outcomes
+from taskgraph.report import asking, read_meta, read_outcomes
 
 Action: TypeAlias = Literal["run", "reuse", "review", "keep", "leave"]
 """`run` it; `reuse` what an earlier run has of it, if that still holds; let an agent `review` that;
@@ -183,11 +183,7 @@ def read_earlier(path: Path) -> Earlier:
         WorkspaceError: there is no such file, it is in use, its run has not ended, or Taskgraph did
             not write it.
     """
-    with read_only(path) as connection:
-
-        def ask(query: str) -> list[Row]:
-            return connection.execute(query).fetchall()
-
+    with asking(path) as ask:
         meta = read_meta(ask, path)
         if "structure" not in meta:
             raise WorkspaceError(

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from taskgraph.database import read_only
 from taskgraph.errors import OutputError, WorkspaceError
 from taskgraph.provenance import source_bytes, texts_from_json
-from taskgraph.report import read_meta
+from taskgraph.report import asking, read_meta
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +33,8 @@ def read_embedded(file: Path) -> EmbeddedSpec:
     Raises:
         WorkspaceError: there is no such file, no run wrote it, or it holds no source.
     """
-    with read_only(file) as connection:
-        meta = read_meta(lambda query: connection.execute(query).fetchall(), file)
+    with asking(file) as ask:
+        meta = read_meta(ask, file)
     origin: dict[str, Any] = json.loads(meta["spec"])
     path = origin["import_path"]
     if not meta["spec_source"] or path is None:

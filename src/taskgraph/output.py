@@ -52,6 +52,25 @@ def is_unfinished(output: Path) -> bool:
         return True  # in use, or no database: nothing to be thrown away without a word
 
 
+def demand_ended(output: Path) -> None:
+    """Makes sure that a file which is not there is not one that a run has yet to finish.
+
+    Raises:
+        WorkspaceError: only the unfinished file is there.
+    """
+    partial = partial_path(output)
+    if output.exists() or not partial.exists():
+        return
+    if process := _writer(partial):
+        raise WorkspaceError(
+            f"the run of {str(output)!r} goes on, in process {process}", hint=_while_it_runs(output)
+        )
+    raise WorkspaceError(
+        f"the run of {str(output)!r} is unfinished",
+        hint=f"Go on with it: {resume_command(output)}.",
+    )
+
+
 @contextmanager
 def claimed(output: Path, *, replace: bool) -> Generator[Path]:
     """Lets this run alone write `output` inside the block; gives the path to build it at.
@@ -158,9 +177,9 @@ def publish(partial: Path, output: Path) -> None:
 
 @contextmanager
 def _held(partial: Path) -> Generator[None]:
-    key = partial.resolve()
-    if process := os.getpid() if key in _claimed else writer_of(partial):
+    if process := _writer(partial):
         raise _in_use(partial, process)
+    key = partial.resolve()
     _claimed.add(key)
     try:
         yield
@@ -168,13 +187,20 @@ def _held(partial: Path) -> Generator[None]:
         _claimed.remove(key)
 
 
+def _writer(partial: Path) -> int | None:
+    return os.getpid() if partial.resolve() in _claimed else writer_of(partial)
+
+
 def _in_use(partial: Path, process: int) -> OutputError:
-    output = shlex.quote(str(output_path(partial)))
     return OutputError(
         f"process {process} is writing {str(partial)!r}",
-        hint=f"Look at it with: taskgraph show {output}. End it with: taskgraph stop {output}. "
-        "Or choose another with --output.",
+        hint=f"{_while_it_runs(output_path(partial))} Or choose another with --output.",
     )
+
+
+def _while_it_runs(output: Path) -> str:
+    name = shlex.quote(str(output))
+    return f"Look at it with: taskgraph show {name}. End it with: taskgraph stop {name}."
 
 
 def _log_of(partial: Path) -> Path:

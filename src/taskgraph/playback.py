@@ -32,6 +32,7 @@ from taskgraph.llm.recording import (
     read_recording,
 )
 from taskgraph.llm.wire import digest
+from taskgraph.output import demand_ended
 from taskgraph.parts import Identity
 from taskgraph.recorded import message_of
 from taskgraph.report import asking, read_meta
@@ -45,13 +46,15 @@ def recording_of(path: Path) -> Recording:
 
     Raises:
         SettingsError: there is no such file, or another version of Taskgraph wrote it.
-        WorkspaceError: it is a database that no run wrote.
+        WorkspaceError: it is a database that no run wrote, or one whose run has not ended.
     """
-    return _recording_of_run(path) if _is_database(path) else read_recording(path)
+    demand_ended(path)
+    return _recording_of_run(path) if is_database(path) else read_recording(path)
 
 
-def _is_database(path: Path) -> bool:
-    # By its content, for a name may be any: DuckDB's files have this in their first block.
+def is_database(path: Path) -> bool:
+    """Says whether DuckDB wrote a file, whatever its name."""
+    # DuckDB's files have this in their first block.
     try:
         with path.open("rb") as file:
             return file.read(12)[8:] == b"DUCK"

@@ -15,6 +15,7 @@ from taskgraph.errors import WorkspaceError
 from taskgraph.events import CheckResult, Definition, Outcome, SourceFile
 from taskgraph.evidence import Ask, Evidence, read_all_evidence
 from taskgraph.llm.messages import Usage
+from taskgraph.output import demand_ended
 from taskgraph.schema import META_VERSION
 
 
@@ -57,8 +58,9 @@ def asking(path: Path) -> Generator[Ask]:
     """Opens a file that nobody is writing, to be asked in SQL.
 
     Raises:
-        WorkspaceError: there is no such file, or it is in use.
+        WorkspaceError: there is no such file, its run has not ended, or it is in use.
     """
+    demand_ended(path)
     with read_only(path) as connection:
         yield lambda query: connection.execute(query).fetchall()
 

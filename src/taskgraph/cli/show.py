@@ -26,12 +26,13 @@ from taskgraph.cli.show_spec import declared_json, declared_lines, spec_json, sp
 from taskgraph.cli.show_trace import trace_lines
 from taskgraph.cli.specs import load_project_spec
 from taskgraph.cli.width import width_of
-from taskgraph.errors import SettingsError
+from taskgraph.errors import SettingsError, WorkspaceError
 from taskgraph.events import utc_now
 from taskgraph.evidence import Ask, read_conversation, read_evidence, read_statements
 from taskgraph.graph import Graph
 from taskgraph.namespace import Names
 from taskgraph.output import output_path, resume_command
+from taskgraph.playback import is_database
 from taskgraph.report import RunReport
 from taskgraph.selection import Selector
 from taskgraph.spec import Kind
@@ -84,9 +85,15 @@ def command(target: str | None, spec: str | None, *, as_json: bool, **wished: An
 
 def _is_database(target: str) -> bool:
     path = Path(target)
-    return path.suffix in (".db", ".duckdb", ".partial") or (
-        path.is_file() and path.suffix != ".py"
-    )
+    if path.suffix in (".db", ".duckdb", ".partial"):
+        return True
+    if path.suffix == ".py" or not path.is_file():
+        return False
+    if not is_database(path):  # DuckDB's own words for a CSV file are of databases in memory
+        raise WorkspaceError(
+            f"{target!r} is no .db file", hint="Name that of a run; or a spec: --spec FILE.py."
+        )
+    return True
 
 
 def _of_run(path: Path, wish: _Wish) -> _View:

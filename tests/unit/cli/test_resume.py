@@ -89,6 +89,45 @@ def test_settings_are_those_of_the_run() -> None:
     assert "all 1 model calls (max_iterations) are used" in ended.stderr
 
 
+def test_server_is_that_of_the_run(server: FakeOpenRouter, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("TASKGRAPH_BASE_URL")
+    monkeypatch.delenv("OPENROUTER_API_KEY")
+    server.agent("sums").reply("Done.")
+    ended = taskgraph("resume", "--max-iterations", "5")
+    assert ended.exit_code == 0, ended.stderr
+
+
+@pytest.mark.parametrize("said_by", ["flag", "environment"])
+def test_server_is_another_one_if_that_is_said(said_by: str, server: FakeOpenRouter) -> None:
+    there = len(server.agent("sums").seen)
+    with FakeOpenRouter() as other:
+        other.agent("sums").reply("Done.")
+        flag = ("--base-url", other.base_url) if said_by == "flag" else ()
+        environment = {} if flag else {"TASKGRAPH_BASE_URL": other.base_url}
+        ended = taskgraph("resume", "--max-iterations", "5", *flag, **environment)
+        assert ended.exit_code == 0, ended.stderr
+        assert len(other.agent("sums").seen) == 1
+    assert len(server.agent("sums").seen) == there
+
+
+COMMANDS = (
+    ("report", "runs/out.db"),
+    ("plan", "runs/out.db"),
+    ("rerun", "runs/out.db"),
+    ("record", "runs/out.db", "answers.jsonl"),
+    ("diff", "runs/out.db", "runs/out.db"),
+    ("extract-spec", "runs/out.db", "old.py"),
+)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=[name for name, *_ in COMMANDS])
+def test_who_needs_an_ended_run_is_told_to_go_on_with_it(command: tuple[str, ...]) -> None:
+    ended = taskgraph(*command)
+    assert ended.exit_code == 2
+    assert "the run of 'runs/out.db' is unfinished" in ended.stderr
+    assert "Go on with it: taskgraph resume runs/out.db." in ended.stderr
+
+
 def test_without_unfinished_runs_a_run_begins_and_a_resume_has_nothing_to_do(
     stopped: Path, server: FakeOpenRouter
 ) -> None:

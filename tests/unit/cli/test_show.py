@@ -199,7 +199,7 @@ def test_run_is_told_as_json(database: str) -> None:
     [
         ("none.db", None, "there is no file 'none.db'"),
         ("text.db", "hello", "cannot read 'text.db'"),
-        ("notes.txt", "hello", "cannot read 'notes.txt'"),
+        ("bank.csv", "hello", "'bank.csv' is no .db file"),
     ],
 )
 def test_file_that_no_run_wrote_is_an_error(
