@@ -23,8 +23,8 @@ def live_lines(standing: Standing, now: datetime, width: int) -> Iterator[str]:
         yield clipped(
             "  ".join([f"{styled('RUN')} {one.kind:<6} {one.node}", *_measures(one, now)]), width
         )
-        if one.statement:
-            yield clipped(f"      {in_one_line(printable(one.statement))}", width)
+        if doing := _doing(one):
+            yield clipped(f"      {doing}", width)
     if standing.waiting:
         yield from wrapped(f"waiting: {', '.join(standing.waiting)}", width, hanging=" " * 9)
     yield f"process {standing.process} runs it"
@@ -37,6 +37,13 @@ def live_json(standing: Standing) -> Mapping[str, Any]:
         for one in standing.running
     ]
     return {"process": standing.process, "running": running, "waiting": list(standing.waiting)}
+
+
+def _doing(one: RunningNode) -> str:
+    statement = in_one_line(printable(one.statement or ""))
+    if one.thinks:
+        return f"thinks, after {statement}" if statement else "thinks"
+    return statement
 
 
 def _measures(one: RunningNode, now: datetime) -> Iterator[str]:

@@ -17,7 +17,16 @@ from pathlib import Path
 
 from taskgraph.database import Cursor, Database
 from taskgraph.errors import TaskgraphError
-from taskgraph.events import Event, ModelAnswered, NodeEnded, NodeStarted, RunStarted, StatementRun
+from taskgraph.events import (
+    Event,
+    ModelAnswered,
+    NodeEnded,
+    NodeStarted,
+    RunStarted,
+    Said,
+    StatementRun,
+)
+from taskgraph.llm.messages import AssistantMessage, Message, ToolMessage
 from taskgraph.watch.address import make_room, socket_of
 from taskgraph.watch.reader import read
 from taskgraph.watch.wire import (
@@ -54,6 +63,8 @@ class Watch:
     _database: Database | None = None
     _waiting: dict[str, None] = field(default_factory=dict[str, None])
     _running: dict[str, RunningNode] = field(default_factory=dict[str, RunningNode])
+    _unanswered: dict[str, int] = field(default_factory=dict[str, int])
+    """Node to how many calls of its model's last answer have no result yet."""
     _places: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AT_ONCE))
     _reading: set[asyncio.Task[None]] = field(default_factory=set["asyncio.Task[None]"])
     _stopping: bool = False
@@ -81,12 +92,24 @@ class Watch:
             case NodeEnded(outcome=outcome):
                 self._waiting.pop(outcome.node, None)
                 self._running.pop(outcome.node, None)
+                self._unanswered.pop(outcome.node, None)
             case StatementRun(node=node, query=query) if node in self._running:
                 self._running[node] = replace(self._running[node], statement=query)
             case ModelAnswered(node=node) if node in self._running:
                 self._running[node] = _with_answer(self._running[node], event)
+                self._unanswered[node] = len(event.response.message.tool_calls)
+            case Said(node=node, message=message) if node in self._running:
+                self._hear(node, message)
             case _:
                 return
+
+    def _hear(self, node: str, message: Message) -> None:
+        """A model is asked as soon as all calls of its last answer have their results."""
+        if isinstance(message, AssistantMessage):
+            return
+        unanswered = self._unanswered.get(node, 0) - isinstance(message, ToolMessage)
+        self._unanswered[node] = max(0, unanswered)
+        self._running[node] = replace(self._running[node], thinks=unanswered <= 0)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Answers one reader until it has gone."""
@@ -140,6 +163,7 @@ def _with_answer(running: RunningNode, event: ModelAnswered) -> RunningNode:
     return replace(
         running,
         turns=running.turns + 1,
+        thinks=False,
         tokens=running.tokens + usage.total_tokens,
         cost_usd=running.cost_usd if cost is None else (running.cost_usd or 0.0) + cost,
     )

@@ -45,6 +45,8 @@ class RunningNode:
     cost_usd: float | None = None
     statement: str | None = None
     """The last one that it ran."""
+    thinks: bool = False
+    """A model is asked."""
 
 
 @dataclass(frozen=True, slots=True)
