@@ -27,6 +27,7 @@ from taskgraph.wording import dollars, duration, tokens
 _LABEL = 10
 _GAP = "  "
 _LEAST_FOR_NAME = 16
+_LEAST_FOR_VERDICT = 5
 _STATUSES: tuple[CheckStatus, ...] = ("fail", "warn", "pass")
 """The worst first."""
 
@@ -75,14 +76,16 @@ def _nodes(outcomes: Sequence[Outcome], width: int) -> Iterator[str]:
     cells = {name: [tell(one) for one in outcomes] for name, tell in _COLUMNS.items()}
     shown = [name for name, column in cells.items() if any(column)]
     widths = {name: max(columns_of(one) for one in (*cells[name], name)) for name in shown}
-    others = sum(widths.values()) - widths.get("node", 0) + len(_GAP) * len(shown) + len("PASS ")
+    verdicts = max((len(verdict(one)) for one in outcomes), default=0)
+    verdicts = max(verdicts, _LEAST_FOR_VERDICT)
+    others = sum(widths.values()) - widths.get("node", 0) + len(_GAP) * len(shown) + verdicts + 1
     widths["node"] = min(widths.get("node", 0), max(width - others, _LEAST_FOR_NAME))
-    yield f"      {_line({name: name for name in shown}, widths)}".rstrip()
+    yield f"{'':<{verdicts}} {_line({name: name for name in shown}, widths)}".rstrip()
     for number, outcome in enumerate(outcomes):
         told = _NAMING if outcome.status == "skipped" else shown
         line = _line({name: cells[name][number] for name in told}, widths)
         note = outcome.error or "" if outcome.status == "skipped" else ""
-        yield f"{styled(verdict(outcome))} {line}{_GAP}{note}".rstrip()
+        yield f"{styled(verdict(outcome), columns=verdicts)} {line}{_GAP}{note}".rstrip()
         for warning in outcome.warnings:
             yield from finding_lines(warning, width)
 

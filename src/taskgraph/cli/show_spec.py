@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from inspect import cleandoc
 from pathlib import PurePath
 from textwrap import dedent
 from typing import Any, assert_never
@@ -77,14 +78,16 @@ def declared_lines(node: Node, width: int) -> Iterator[str]:
     for label, text in _details(node):
         yield from wrapped(f"  {label:<7}  {text}", width, hanging=_INDENT)
     match node:
-        case SqlNode(sql=text) | PromptNode(prompt=text):
-            yield from ("", *_lines(text))
+        case SqlNode(sql=sql):
+            yield from ("", *_sql_lines(sql))
+        case PromptNode(prompt=prompt):
+            yield from ("", *dedent(prompt).strip().splitlines())
         case SourceNode():
             pass
         case _:
             assert_never(node)
     for check in node.checks:
-        yield from ("", f"check {check.name}", *_lines(check.query))
+        yield from ("", f"check {check.name}", *_sql_lines(check.query))
 
 
 def spec_title(spec: Spec) -> str:
@@ -129,8 +132,9 @@ def _node_json(node: Node) -> Mapping[str, Any]:
             assert_never(node)
 
 
-def _lines(text: str) -> list[str]:
-    return dedent(text).strip().splitlines()
+def _sql_lines(text: str) -> list[str]:
+    # Its first line often stands behind a name or an opening quote, with no indentation.
+    return cleandoc(text).splitlines()
 
 
 def _details(node: Node) -> Iterator[tuple[str, str]]:

@@ -38,9 +38,9 @@ def wants_color(stream: IO[str]) -> bool:
     return stream.isatty() and not plain
 
 
-def styled(word: str, text: str | None = None) -> str:
-    """Returns the word, padded as verdicts are, or a text instead, in the word's colour."""
-    text = f"{word:<5}" if text is None else text
+def styled(word: str, text: str | None = None, *, columns: int = 5) -> str:
+    """Returns the word, padded to some columns, or a text instead, in the word's colour."""
+    text = f"{word:<{columns}}" if text is None else text
     if word == HEADING:
         return click.style(text, bold=True)
     return click.style(text, fg=_COLORS[word]) if word in _COLORS else text
