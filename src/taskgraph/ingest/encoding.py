@@ -21,6 +21,8 @@ _MARKS = (
 )
 _CHUNK = 1 << 20
 _SHOWN_BYTES = 20
+_CONTINUING = range(0x80, 0xC0)
+"""Bytes with which no character of UTF-8 begins."""
 
 
 @contextmanager
@@ -71,10 +73,16 @@ def not_utf8(path: Path, shown: str) -> IngestError | None:
 
 
 def _undecodable(shown: str, number: int, line: bytes, error: UnicodeDecodeError) -> IngestError:
-    start = max(0, error.start - _SHOWN_BYTES)
-    excerpt = line[start : error.end + _SHOWN_BYTES]
+    start, end = max(0, error.start - _SHOWN_BYTES), error.end + _SHOWN_BYTES
+    while start and line[start] in _CONTINUING:
+        start -= 1  # where a character begins
+    while end < len(line) and line[end] in _CONTINUING:
+        end += 1
+    excerpt = line[start:end]
+    before, after = "..." if start else "", "..." if line[end:].strip() else ""
+    shown_text = excerpt.decode(errors="replace").strip()
     return IngestError(
-        f"{shown}, line {number}: {excerpt!r} is not {error.encoding.upper()}",
+        f"{shown}, line {number}: '{before}{shown_text}{after}' is not {error.encoding.upper()}",
         hint=f"say which encoding it is, such as {{'path': ..., 'encoding': 'cp1252'}}: "
         f"read so it says {excerpt.decode('cp1252', errors='replace').strip()!r}",
     )

@@ -129,7 +129,7 @@ BAD_JSON: dict[str, tuple[str | bytes, str]] = {
     "nothing": ("", "the source has neither rows nor columns"),
     "another encoding": (
         b'[{"a": "M\xfcller"}]',
-        'a.json, line 1: b\'[{"a": "M\\xfcller"}]\' is not UTF-8',
+        'a.json, line 1: \'[{"a": "M\ufffdller"}]\' is not UTF-8',
     ),
 }
 

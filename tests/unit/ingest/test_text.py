@@ -130,12 +130,17 @@ BAD: dict[str, tuple[str | bytes, dict[str, Any], str]] = {
     "bytes that are not utf-8": (
         "a\nx\nMüller\n".encode("cp1252"),
         {},
-        "a.csv, line 3: b'M\\xfcller\\n' is not UTF-8",
+        "a.csv, line 3: 'M\ufffdller' is not UTF-8",
     ),
     "a header that is not utf-8": (
         "Käufer\nx\n".encode("cp1252"),
         {},
-        "a.csv, line 1: b'K\\xe4ufer\\n' is not UTF-8",
+        "a.csv, line 1: 'K\ufffdufer' is not UTF-8",
+    ),
+    "bytes that are not utf-8 in the middle of a long line": (
+        f"a\n{'ö' * 30};".encode() + b"M\xfcller" + b"x" * 30,
+        {},
+        f"a.csv, line 2: '...{'ö' * 9};M\ufffdller{'x' * 16}...' is not UTF-8",
     ),
     "bytes that are not what was said": (
         b"a\nx\n\x81\n",
