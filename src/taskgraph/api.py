@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import os
+from collections import Counter
 from collections.abc import Coroutine, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
@@ -14,7 +15,8 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from taskgraph.answering import Answers, as_recorded, recorded_model, service
-from taskgraph.database import quote, read_only
+from taskgraph.database import fold, quote, read_only
+from taskgraph.errors import WorkspaceError
 from taskgraph.events import Emit, Event, Outcome
 from taskgraph.loader import load_spec, read_spec_module
 from taskgraph.output import left_at
@@ -28,9 +30,14 @@ if TYPE_CHECKING:
 AnySpec: TypeAlias = Spec | str | os.PathLike[str] | Iterable[Node | Mapping[str, Any]]
 """A spec, the name of its module or file, or its nodes."""
 T = TypeVar("T")
+_TABLES = """
+    SELECT DISTINCT table_name, starts_with(table_name, '_') AS of_record
+    FROM information_schema.tables WHERE table_catalog = current_database()
+    ORDER BY of_record, table_name
+"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Run:
     """A finished run, read from its `.db`; a notebook shows how its nodes ended.
 
@@ -59,9 +66,19 @@ class Run:
         """Returns a whole table.
 
         Raises:
-            duckdb.Error: there is no such table.
+            WorkspaceError: there is no such table; names those that there are.
         """
+        names: list[str] = self.query(_TABLES)["table_name"].to_list()
+        if fold(table) not in map(fold, names):
+            raise WorkspaceError(
+                f"there is no table {table!r} in {str(self.path)!r}: it has {', '.join(names)}"
+            )
         return self.query(f"FROM {quote(table)}")
+
+    def __repr__(self) -> str:
+        verdicts = Counter(outcome.status for outcome in self.report.outcomes)
+        told = ", ".join(f"{count} {status}" for status, count in verdicts.items())
+        return f"Run({str(self.path)!r}, {self.status}{f': {told}' if told else ''})"
 
     def query(self, sql: str) -> pl.DataFrame:
         """Asks the file, which is opened for reading only.

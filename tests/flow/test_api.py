@@ -26,6 +26,11 @@ def test_a_run_gives_frames_and_shows_itself(tmp_path: Path) -> None:
     seen: list[object] = []
     run = taskgraph.run(NODES, tmp_path / "out.db", emit=seen.append)
     assert run.status == "passed"
+    assert repr(run) == f"Run('{tmp_path}/out.db', passed: 2 passed)"
+    with pytest.raises(
+        TaskgraphError, match=r"no table 'nope' in .*: it has orders, sums__.*, sums_all, _"
+    ):
+        run.frame("nope")
     assert list(run.nodes) == ["orders", "sums"]
     assert run.frame("sums_all").to_dicts() == [{"total": 6.5}]
     assert run.query("SELECT count(*) AS n FROM orders").item() == 2
