@@ -150,6 +150,13 @@ def spec_text() -> str:
     return text
 
 
+def test_the_picture_shows_the_run_of_the_example() -> None:
+    [file] = re.findall(r"!\[.*\]\((\S+)\)", README)
+    shown = (ROOT / file).read_text(encoding="utf-8")
+    for node in load_spec(str(EXPENSES / "spec.py"), directory=ROOT).nodes:
+        assert f"{node.name}&#160;" in shown
+
+
 def test_the_spec_is_a_spec(tmp_path: Path) -> None:
     (tmp_path / "spec.py").write_text(spec_text())
     spec = load_spec("spec.py", directory=tmp_path)
