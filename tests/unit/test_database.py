@@ -26,6 +26,7 @@ from taskgraph.database import (
     scratch,
     writer_of,
 )
+from taskgraph.duckdb_errors import translated
 from taskgraph.engine import STORAGE_VERSION
 from taskgraph.errors import (
     OutOfMemory,
@@ -358,6 +359,14 @@ async def _outcome(cursor: Cursor, timeout_s: float) -> str:
     except QueryTimeout:
         return "stopped"
     return "ended"
+
+
+def test_what_the_disk_does_not_take_is_told_without_its_path() -> None:
+    refused = 'IO Error: Could not write file "/home/ada/out.db.wal": No space left on device'
+    with pytest.raises(OutputError) as told, translated():
+        raise duckdb.IOException(refused)
+    assert str(told.value) == "the file cannot be written: No space left on device"
+    assert told.value.hint == "Free some disk space, then resume the run."
 
 
 @pytest.mark.parametrize(
