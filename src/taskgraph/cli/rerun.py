@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import click
 
-from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
+from taskgraph.cli.conduct import FILE, Manner, manner_options
 from taskgraph.cli.earlier_spec import spec_of
 from taskgraph.cli.ending import ExitCode
 from taskgraph.cli.plan import write_plan
@@ -20,9 +20,8 @@ from taskgraph.cli.settings import (
     run_settings_options,
     stated,
 )
-from taskgraph.cli.starting import default_output, may_replace, start
+from taskgraph.cli.starting import carry_out
 from taskgraph.earlier import read_earlier
-from taskgraph.runner import run
 
 
 @click.command("rerun")
@@ -69,15 +68,5 @@ def command(
     if dry_run:
         write_plan(loaded, plan, as_json=manner.as_json)
         return None
-    begin = start(loaded, plan, run_settings(project.settings, given), given, manner)
-    output = output or default_output(loaded.origin)
-    work = run(
-        loaded,
-        output,
-        begin.settings,
-        open_service=begin.open_service,
-        emit=manner.listener,
-        replace=force or may_replace(output),
-        plan=plan,
-    )
-    return conduct(work, manner)
+    settings = run_settings(project.settings, given)
+    return carry_out(loaded, plan, output, settings, given, manner, force=force)

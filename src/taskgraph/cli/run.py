@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from taskgraph.cli.conduct import FILE, Manner, conduct, manner_options
+from taskgraph.cli.conduct import FILE, Manner, manner_options
 from taskgraph.cli.ending import ExitCode
 from taskgraph.cli.planning import Choice, planned_run, selection_options
 from taskgraph.cli.project import read_project
@@ -21,9 +21,9 @@ from taskgraph.cli.settings import (
     stated,
 )
 from taskgraph.cli.specs import load_project_spec
-from taskgraph.cli.starting import default_output, may_replace, start
+from taskgraph.cli.starting import carry_out
 from taskgraph.output import is_unfinished
-from taskgraph.runner import read_unfinished, run
+from taskgraph.runner import read_unfinished
 
 
 @click.command("run")
@@ -62,18 +62,8 @@ def command(
         return go_on(loaded, unfinished, earlier, given, manner)
     loaded = overridden(loaded, given)
     plan = planned_run(loaded, Choice(select, exclude), origin)
-    begin = start(loaded, plan, run_settings(project.settings, given), given, manner)
-    output = output or default_output(loaded.origin)
-    work = run(
-        loaded,
-        output,
-        begin.settings,
-        open_service=begin.open_service,
-        emit=manner.listener,
-        replace=force or may_replace(output),
-        plan=plan,
-    )
-    return conduct(work, manner)
+    settings = run_settings(project.settings, given)
+    return carry_out(loaded, plan, output, settings, given, manner, force=force)
 
 
 def _unfinished(output: Path | None) -> Path | None:
