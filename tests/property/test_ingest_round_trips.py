@@ -14,7 +14,7 @@ from typing import Any
 import openpyxl
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from ingesting import Desk
@@ -87,6 +87,7 @@ def test_lists_and_dicts(desk: Desk, columns: Columns) -> None:
 
 @QUICK
 @given(tables(ANY_NAMES, *KINDS))
+@example(columns={"": [0], "*": [None], "^a$": [1]})
 def test_polars(desk: Desk, columns: Columns) -> None:
     taken = desk.take(pl.DataFrame(columns, strict=False))
     assert (taken.names, taken.rows) == (names_of(columns), rows_of(columns))

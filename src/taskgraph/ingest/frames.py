@@ -56,8 +56,9 @@ def _read_polars(frame: pl.DataFrame | pl.LazyFrame) -> Generator[Reading]:
         yield Reading(None, ())
         return
     columns = column_names(table.columns)
+    # By place: `pl.col` takes a column called `*` for all of them, and `^a$` for a pattern.
     stored = [
-        _stored(pl.col(name), name, dtype).alias(f"c{number}")
+        _stored(pl.nth(number), name, dtype).alias(f"c{number}")
         for number, (name, dtype) in enumerate(table.schema.items())
     ]
     numbers = pl.int_range(1, pl.len() + 1, dtype=pl.Int64).alias(ROW_ID)
